@@ -1,0 +1,59 @@
+# Set-up, checks and a first run. Every target works again after being stopped at any point:
+# stamps in .venv are written last, and an environment without its stamp is made anew.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+BASE := $(VENV)/.base-complete
+DEV := $(VENV)/.dev-complete
+CONSTRAINTS := .ci/constraints.txt
+# Twice quiet: pip warns of every package that one of several configured indexes lacks.
+PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check -c $(CONSTRAINTS)
+
+.NOTPARALLEL:
+.PHONY: run setup test lint clean
+
+run: setup ## answer the sample corpus's suggested questions on the terminal
+	@.ci/demo
+
+setup: $(BASE) ## environment and default models
+	@echo "== models: present ones are verified, missing ones fetched (about 1.2 GB, minutes)"
+	@$(BIN)/plinth models pull
+
+test: $(DEV) setup ## everything that continuous integration runs
+	@.ci/apt
+	@$(BIN)/plinth models pull smollm2-135m-instruct
+	@$(MAKE) --no-print-directory lint
+	@echo "== tests (several minutes)"
+	@rm -f .coverage .coverage.*
+	@$(BIN)/coverage run -m pytest
+	@$(BIN)/coverage combine --quiet
+	@$(BIN)/coverage report
+
+lint: $(DEV) ## format, lint, types, direction of imports
+	@echo "== lint, format, types, imports (about a minute)"
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+clean: ## remove what these targets made here; models and the built wheel stay in the user cache
+	rm -rf $(VENV) build *.egg-info .coverage .coverage.* htmlcov \
+		.mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+$(BASE): pyproject.toml $(CONSTRAINTS) models/llama/build_wheel.py models/llama/native.cmake
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(None if v >= (3, 11) else f"error: \
+	$(PYTHON) is Python {v[0]}.{v[1]}, Plinth needs 3.11 or later; run make with PYTHON=python3.11")'
+	@test -e $@ || { echo "== new environment in $(VENV) (seconds)"; $(PYTHON) -m venv --clear $(VENV); }
+	@rm -f $(BASE) $(DEV)
+	@$(PIP) --upgrade pip
+	@wheel=$$($(BIN)/python -I models/llama/build_wheel.py) \
+		&& echo "== libraries (one to five minutes, then cached by pip)" \
+		&& $(PIP) "$$wheel" -e .
+	@touch $@
+
+$(DEV): $(BASE)
+	@echo "== tools of the checks (about a minute)"
+	@rm -f $(BASE) $(DEV)
+	@$(PIP) -e '.[dev]'
+	@touch $(BASE) $(DEV)

@@ -1,0 +1,1 @@
+"""The domain and the grounded-answer engine."""

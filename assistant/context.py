@@ -1,0 +1,172 @@
+"""What the model is shown: which passages, which of their sentences, within a token budget."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from assistant.evidence.sentences import EvidenceSentence, StemWeights, content_stems
+from assistant.settings import AnswerSettings
+from assistant.text import words
+from assistant.types import Hit, Span
+from models.protocols import Generator
+from models.types import FloatVector
+
+OVERLAP_WEIGHT = 0.6
+"""Weight of the share of the question's rare words that a sentence holds."""
+PASSAGE_WEIGHT = 0.6
+"""Weight of the passage's retrieval score."""
+SAME_WORDS = 0.9
+"""Jaccard similarity of word multisets from which two passages count as one."""
+SEPARATOR_TOKENS = 2
+"""Between passages."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Context:
+    """The evidence shown to the model."""
+
+    passages: tuple[str, ...]
+    """As they stand in the prompt, best last: nearest to the question."""
+    sentences: tuple[EvidenceSentence, ...]
+    """Every sentence shown, best passage first, page order within each."""
+    best: EvidenceSentence
+    """The sentence that answers best by itself."""
+    best_score: float
+
+    def shown_spans(self, hit_index: int) -> tuple[Span, ...]:
+        """Return the page spans shown of one hit, in page order."""
+        return tuple(s.span for s in self.sentences if s.hit_index == hit_index)
+
+
+def choose_hits(hits: Sequence[Hit], settings: AnswerSettings) -> tuple[int, ...]:
+    """Return the indexes of the hits to use as evidence, best first.
+
+    Near copies count once, and no document gives more than its share unless there is no other.
+    """
+    chosen: list[int] = []
+    per_document: Counter[str] = Counter()
+    spare: list[int] = []
+    for index, hit in enumerate(hits):
+        if any(_near_copies(hit.chunk.text, hits[other].chunk.text) for other in chosen):
+            continue
+        if per_document[hit.document.document_id] >= settings.passages_per_document:
+            spare.append(index)
+            continue
+        per_document[hit.document.document_id] += 1
+        chosen.append(index)
+        if len(chosen) == settings.passages:
+            return tuple(chosen)
+    return tuple(sorted(chosen + spare[: settings.passages - len(chosen)]))
+
+
+def _near_copies(left: str, right: str) -> bool:
+    """Tell whether two passages say the same; differing numbers always count as different."""
+    one, two = Counter(words(left)), Counter(words(right))
+    if {w for w in one if w[0].isdigit()} != {w for w in two if w[0].isdigit()}:
+        return False
+    union = (one | two).total()
+    return bool(union) and (one & two).total() / union >= SAME_WORDS
+
+
+def score_sentences(
+    question: str,
+    query_vector: FloatVector,
+    hits: Sequence[Hit],
+    sentences: Sequence[EvidenceSentence],
+    weights: StemWeights,
+) -> list[float]:
+    """Score how well each sentence answers: meaning, rare words shared, rank of its passage.
+
+    Words of the title and heading count for every sentence below them.
+    """
+    wanted = content_stems(question)
+    labels = [content_stems(label(hit)) for hit in hits]
+    return [
+        float(sentence.vector @ query_vector)
+        + OVERLAP_WEIGHT * weights.share(wanted, sentence.stems | labels[sentence.hit_index])
+        + PASSAGE_WEIGHT * hits[sentence.hit_index].score
+        for sentence in sentences
+    ]
+
+
+def build_context(
+    hits: Sequence[Hit],
+    sentences: Sequence[EvidenceSentence],
+    scores: Sequence[float],
+    generator: Generator,
+    *,
+    budget_tokens: int,
+    whole_passages: bool = False,
+) -> Context:
+    """Choose sentences, best first, each with the one before it, until the budget is used.
+
+    Args:
+        hits: Evidence passages, best first; at least one.
+        sentences: Their sentences in page order within each hit; at least one.
+        scores: Of each sentence, higher is better.
+        generator: Counts the tokens; its tokenizer is the one that matters here.
+        budget_tokens: Most tokens of evidence; the best sentence is shown even if it is longer.
+        whole_passages: Show the best passages whole instead of selected sentences.
+    """
+    costs = generator.count_tokens([s.text for s in sentences])
+    label_costs = generator.count_tokens([label(hit) for hit in hits])
+    order = list(range(len(sentences)))
+    if not whole_passages:
+        order.sort(key=lambda i: (-scores[i], i))
+    taken: set[int] = set()
+    opened: set[int] = set()
+    left = budget_tokens
+    for index in order:
+        wanted = [i for i in _with_predecessor(index, sentences) if i not in taken]
+        for group in (wanted, [index]):
+            hit_index = sentences[index].hit_index
+            cost = sum(costs[i] + 1 for i in group)
+            if hit_index not in opened:
+                cost += label_costs[hit_index] + SEPARATOR_TOKENS
+            if index not in taken and (cost <= left or not taken):
+                taken.update(group)
+                opened.add(hit_index)
+                left -= cost
+    best = max(range(len(sentences)), key=lambda i: (scores[i], -i))
+    shown = tuple(sentences[i] for i in sorted(taken))
+    order_of_hits = sorted(
+        opened, key=lambda h: max(scores[i] for i in taken if sentences[i].hit_index == h)
+    )
+    passages = tuple(render(hits[h], [s for s in shown if s.hit_index == h]) for h in order_of_hits)
+    return Context(passages, shown, sentences[best], scores[best])
+
+
+def _with_predecessor(index: int, sentences: Sequence[EvidenceSentence]) -> list[int]:
+    before = index - 1
+    same = before >= 0 and sentences[before].hit_index == sentences[index].hit_index
+    return [before, index] if same else [index]
+
+
+def label(hit: Hit) -> str:
+    """Name a passage for model and matcher: title, headings, date where there is one."""
+    parts = [hit.chunk.title, hit.chunk.heading]
+    text = " > ".join(part for part in parts if part)
+    date = hit.document.effective_date
+    return f"{text} ({date})" if date else text
+
+
+def render(hit: Hit, sentences: Sequence[EvidenceSentence]) -> str:
+    """Write one passage as the model sees it: its label, then the sentences in page order.
+
+    Gaps are marked; line breaks of lists and tables are kept.
+    """
+    lines = [f"[{label(hit)}]\n"]
+    end = sentences[0].span.start
+    chunk = hit.chunk
+    for sentence in sentences:
+        between = chunk.text[end - chunk.span.start : sentence.span.start - chunk.span.start]
+        if re.search(r"\S", between):
+            lines.append(" … ")
+        elif between:
+            lines.append("\n" if "\n" in between else " ")
+        lines.append(re.sub(r"\s*\n\s*", "\n", sentence.text))
+        end = sentence.span.end
+    return "".join(lines)

@@ -1,0 +1,354 @@
+"""Answers a question: retrieve, choose evidence, generate once, prove every sentence or abstain."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from assistant.access import ReadableSet
+from assistant.confidence import confidence
+from assistant.context import Context, build_context, choose_hits, label, score_sentences
+from assistant.events import BestEvidence, Listener, SentenceChecked, TextPiece
+from assistant.evidence.attribution import ShownEvidence, Verdict
+from assistant.evidence.sentences import (
+    EvidenceSentence,
+    StemWeights,
+    content_stems,
+    read_sentences,
+)
+from assistant.prompts.library import prompt_text, prompt_version
+from assistant.protocols import Retriever
+from assistant.question import AnswerForm, answer_form, check_question, resolve_follow_up
+from assistant.settings import AnswerSettings
+from assistant.text import sentence_spans
+from assistant.types import (
+    Abstention,
+    AbstentionReason,
+    Answer,
+    AnswerSentence,
+    Citation,
+    Hit,
+    ModelRecord,
+    Passage,
+    Record,
+    Reply,
+    Support,
+    Timings,
+    Turn,
+    Usage,
+)
+from models.protocols import Embedder, Generator
+from models.types import Generation, GenerationRequest, Probe, Prompt
+
+POOL = 10
+"""Passages retrieved and reported; the evidence is chosen among them."""
+_DECLINES = re.compile(
+    r"\b(?:documents?|excerpts?|text|passages?|context)\s+(?:do(?:es)?\s+not|don't|doesn't)\s+"
+    r"(?:\w+\s+)?(?:say|state|mention|specify|provide|contain|include|answer|give)",
+    re.IGNORECASE,
+)
+_BARE_VERDICT = re.compile(r"^\W*(?:yes|no)\W*$", re.IGNORECASE)
+
+
+def _ignore(_event: object) -> None:
+    """Listen to nothing."""
+
+
+@dataclass(slots=True)
+class _Progress:
+    """One question on its way; filled step by step, then frozen into its `Record`."""
+
+    question: str
+    started: float = field(default_factory=time.perf_counter)
+    resolved: str = ""
+    hits: tuple[Hit, ...] = ()
+    evidence: tuple[int, ...] = ()
+    """Indexes of the hits used as evidence."""
+    context: Context | None = None
+    generation: Generation | None = None
+    verdicts: list[tuple[str, Verdict]] = field(default_factory=list)
+    signals: dict[str, float] = field(default_factory=dict)
+    retrieve_ms: float = 0.0
+    ttft_ms: float | None = None
+    verified_ms: float | None = None
+
+    def elapsed_ms(self) -> float:
+        return (time.perf_counter() - self.started) * 1000
+
+
+class Engine:
+    """The grounded-answer engine over one corpus, one embedder and one generator.
+
+    Thread-safe as far as its parts are; owns none of them.
+    """
+
+    def __init__(
+        self,
+        *,
+        retriever: Retriever,
+        embedder: Embedder,
+        generator: Generator,
+        settings: AnswerSettings,
+    ) -> None:
+        self._retriever = retriever
+        self._embedder = embedder
+        self._generator = generator
+        self._settings = settings
+
+    def ask(
+        self,
+        question: str,
+        *,
+        history: Sequence[Turn] = (),
+        readable: ReadableSet,
+        listener: Listener = _ignore,
+    ) -> Reply:
+        """Answer from the readable documents, or abstain saying why.
+
+        Args:
+            question: What the user wrote.
+            history: Earlier turns, oldest first; a follow-up is made self-contained with them.
+            readable: What the asker may see; nothing else can reach the reply.
+            listener: Told of the best evidence, the text as it comes and every checked sentence.
+
+        Raises:
+            InvalidQuestionError: the question is empty or too long.
+            GeneratorCrashedError: the model's process died; asking again starts a new one.
+        """
+        progress = _Progress(check_question(question, max_chars=self._settings.max_question_chars))
+        progress.resolved = resolve_follow_up(progress.question, history, self._generator)
+        progress.hits = self._retriever.retrieve(progress.resolved, POOL, readable)
+        progress.retrieve_ms = progress.elapsed_ms()
+        if not progress.hits:
+            return self._abstain(progress, AbstentionReason.NO_EVIDENCE)
+        shown = self._choose_evidence(progress, listener)
+        self._generate(progress, shown, listener)
+        return self._conclude(progress)
+
+    def _choose_evidence(self, progress: _Progress, listener: Listener) -> ShownEvidence:
+        progress.evidence = choose_hits(progress.hits, self._settings)
+        hits = [progress.hits[index] for index in progress.evidence]
+        sentences = read_sentences(hits, self._embedder)
+        weights = StemWeights(sentence.stems for sentence in sentences)
+        query_vector = self._embedder.embed_query(progress.resolved)
+        scores = score_sentences(progress.resolved, query_vector, hits, sentences, weights)
+        full = answer_form(progress.resolved) is AnswerForm.FULL
+        context = build_context(
+            hits,
+            sentences,
+            scores,
+            self._generator,
+            budget_tokens=self._settings.full_evidence_tokens
+            if full
+            else self._settings.evidence_tokens,
+            whole_passages=not self._settings.select_sentences,
+        )
+        progress.context = context
+        progress.signals |= {
+            "dense": max(hit.dense for hit in hits),
+            "lexical": max(hit.lexical for hit in hits),
+            "sentence": context.best_score,
+            "overlap": max(
+                weights.share(content_stems(progress.resolved), sentence.stems)
+                for sentence in context.sentences
+            ),
+        }
+        listener(BestEvidence(citation=_cite(hits[context.best.hit_index], context.best)))
+        return ShownEvidence(
+            context.sentences, weights, progress.resolved, tuple(label(hit) for hit in hits)
+        )
+
+    def _generate(self, progress: _Progress, shown: ShownEvidence, listener: Listener) -> None:
+        assert progress.context is not None
+        form = answer_form(progress.resolved)
+        request = GenerationRequest(
+            prompt=Prompt(
+                head=prompt_text("answer_head"),
+                passages=progress.context.passages,
+                question=prompt_text(form).format(question=progress.resolved),
+            ),
+            max_tokens=self._settings.full_answer_tokens
+            if form is AnswerForm.FULL
+            else self._settings.short_answer_tokens,
+            probe=Probe(question=prompt_text("probe")),
+        )
+        stream = self._generator.stream(request)
+        text = ""
+        for piece in stream:
+            if progress.ttft_ms is None:
+                progress.ttft_ms = progress.elapsed_ms()
+            text += piece
+            listener(TextPiece(text=piece))
+            self._check(answer_sentences(text)[:-1], progress, shown, listener)
+        progress.generation = stream.result()
+        sentences = answer_sentences(text)
+        if progress.generation.finish_reason is progress.generation.finish_reason.LENGTH:
+            # The last sentence was cut by the budget: half a sentence proves nothing.
+            sentences = sentences[:-1] or sentences
+        self._check(sentences, progress, shown, listener)
+
+    def _check(
+        self,
+        sentences: Sequence[str],
+        progress: _Progress,
+        shown: ShownEvidence,
+        listener: Listener,
+    ) -> None:
+        """Judge the sentences that were not judged yet; what is repeated is dropped."""
+        known = {text for text, _ in progress.verdicts}
+        for text in sentences:
+            if text in known or _DECLINES.search(text):
+                continue
+            known.add(text)
+            vector = self._embedder.embed_query(text)
+            verdict = shown.verdict(text, vector)
+            progress.verdicts.append((text, verdict))
+            if progress.verified_ms is None:
+                progress.verified_ms = progress.elapsed_ms()
+            hits = [progress.hits[index] for index in progress.evidence]
+            citations = tuple(_cite(hits[s.hit_index], s) for s in verdict.evidence)
+            listener(
+                SentenceChecked(
+                    sentence=AnswerSentence(
+                        text=text,
+                        support=verdict.support,
+                        citations=tuple(range(len(citations))),
+                    ),
+                    citations=citations,
+                )
+            )
+
+    def _conclude(self, progress: _Progress) -> Reply:
+        generation = progress.generation
+        assert generation is not None
+        kept = [
+            (text, verdict)
+            for text, verdict in progress.verdicts
+            if verdict.support is not Support.UNSUPPORTED
+        ]
+        progress.signals |= {
+            "coverage": _mean([verdict.coverage for _, verdict in kept]),
+            "cosine": _mean([verdict.cosine for _, verdict in kept]),
+            "supported": len(kept) / len(progress.verdicts) if progress.verdicts else 0.0,
+            "logprob": generation.mean_logprob or 0.0,
+            "probe": generation.probe_log_odds or 0.0,
+        }
+        if not progress.verdicts:
+            return self._abstain(progress, AbstentionReason.NO_EVIDENCE)
+        if not kept:
+            return self._abstain(progress, AbstentionReason.UNSUPPORTED)
+        if confidence(progress.signals) < self._settings.min_confidence:
+            return self._abstain(progress, AbstentionReason.LOW_CONFIDENCE)
+        citations: dict[Citation, int] = {}
+        hits = [progress.hits[index] for index in progress.evidence]
+        sentences = []
+        for text, verdict in kept:
+            cited = [_cite(hits[s.hit_index], s) for s in verdict.evidence]
+            numbers = tuple(citations.setdefault(c, len(citations)) for c in cited)
+            sentences.append(AnswerSentence(text=text, support=verdict.support, citations=numbers))
+        return Answer(
+            text=join_sentences([sentence.text for sentence in sentences]),
+            sentences=tuple(sentences),
+            citations=tuple(citations),
+            record=self._record(progress),
+        )
+
+    def _abstain(self, progress: _Progress, reason: AbstentionReason) -> Abstention:
+        return Abstention(
+            text=f"The documents do not say. I looked for: {progress.resolved}",
+            reason=reason,
+            record=self._record(progress),
+        )
+
+    def _record(self, progress: _Progress) -> Record:
+        generator, embedder = self._generator.info, self._embedder.info
+        generation = progress.generation
+        shown_of = dict(zip(progress.evidence, range(len(progress.evidence)), strict=True))
+        context = progress.context
+        return Record(
+            question=progress.question,
+            resolved_question=progress.resolved,
+            passages=tuple(
+                Passage(
+                    hit=hit,
+                    shown=context.shown_spans(shown_of[index])
+                    if context is not None and index in shown_of
+                    else (),
+                )
+                for index, hit in enumerate(progress.hits)
+            ),
+            confidence=confidence(progress.signals) if generation is not None else 0.0,
+            timings=Timings(
+                retrieve_ms=progress.retrieve_ms,
+                ttft_ms=progress.ttft_ms,
+                verified_ms=progress.verified_ms,
+                total_ms=progress.elapsed_ms(),
+            ),
+            usage=Usage()
+            if generation is None
+            else Usage(
+                prompt_tokens=generation.prompt_tokens,
+                prompt_tokens_computed=generation.prompt_tokens_computed,
+                completion_tokens=generation.completion_tokens,
+            ),
+            model=ModelRecord(
+                generator=generator.name,
+                generator_sha256=generator.sha256,
+                embedder=embedder.name,
+                prompt_version=prompt_version(),
+            ),
+            index_generation=self._retriever.index_generation,
+            withheld=tuple(
+                text
+                for text, verdict in progress.verdicts
+                if verdict.support is Support.UNSUPPORTED
+            ),
+            signals=progress.signals,
+        )
+
+
+def answer_sentences(text: str) -> list[str]:
+    """Split generated text into sentences that can each be proven.
+
+    A bare "Yes." joins the sentence that explains it; a line that announces a list joins the
+    list's first item.
+    """
+    sentences: list[str] = []
+    pending = ""
+    for span in sentence_spans(text):
+        sentence = span.slice(text)
+        joined = f"{pending}\n{sentence}" if pending.endswith(":") else f"{pending} {sentence}"
+        sentence = joined.strip()
+        if _BARE_VERDICT.match(sentence) or sentence.endswith(":"):
+            pending = sentence
+            continue
+        pending = ""
+        sentences.append(sentence)
+    return [*sentences, pending] if pending else sentences
+
+
+def join_sentences(sentences: Sequence[str]) -> str:
+    """Write sentences as one text: list items on lines of their own, prose in a row."""
+    text = ""
+    for sentence in sentences:
+        item = bool(re.match(r"(?:[-•*]|\d+[.)])\s", sentence))
+        text += ("\n" if item else " ") + sentence if text else sentence
+    return text
+
+
+def _cite(hit: Hit, sentence: EvidenceSentence) -> Citation:
+    return Citation(
+        document=hit.document.document,
+        document_id=hit.document.document_id,
+        version=hit.document.version,
+        chunk_id=hit.chunk.chunk_id,
+        page_number=hit.chunk.page_number,
+        span=sentence.span,
+        quote=sentence.text,
+    )
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values) if values else 0.0

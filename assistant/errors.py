@@ -1,0 +1,47 @@
+"""Errors of the assistant; each class is something a caller handles differently."""
+
+from __future__ import annotations
+
+
+class AssistantError(Exception):
+    """Root of the errors of `assistant`, `ingest` and `evals`."""
+
+
+class SettingsError(AssistantError):
+    """A setting is unknown, of the wrong type or out of range; lists every problem found."""
+
+
+class InvalidQuestionError(AssistantError):
+    """The question is empty or too long to be one."""
+
+
+class StoreError(AssistantError):
+    """The data dir cannot be read or written."""
+
+
+class SchemaTooNewError(StoreError):
+    """The catalog was written by a later Plinth."""
+
+
+class IndexDamagedError(StoreError):
+    """An index file does not match the hash the catalog holds; it does not answer."""
+
+
+class IndexMismatchError(StoreError):
+    """The index was made with another embedder than the one configured."""
+
+
+class WriterBusyError(StoreError):
+    """Another process is writing to this data dir; the message says which."""
+
+
+class UnknownNameError(AssistantError):
+    """No collection, group, user or document of this name that the caller may see."""
+
+
+class NameTakenError(AssistantError):
+    """The name exists already."""
+
+
+class InvalidNameError(AssistantError):
+    """A collection, group or user cannot be called that."""

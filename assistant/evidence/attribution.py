@@ -1,0 +1,122 @@
+"""Which evidence proves a sentence of the answer: found by the program, never claimed by the model.
+
+Each answer sentence is matched to the evidence sentences that were shown, by meaning (cosine) and
+by shared rare words; further evidence is added only while it covers words that are still
+unproven. Then the facts are checked.
+
+Source: sentence-level attribution in the sense of Gao et al., "Enabling Large Language Models to
+Generate Text with Citations", EMNLP 2023; attributing after generation instead of asking the
+model for markers, which small models get wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from assistant.evidence.facts import read_facts, unstated
+from assistant.evidence.sentences import EvidenceSentence, StemWeights, content_stems
+from assistant.types import Support
+from models.types import FloatVector
+
+MOST_CITATIONS = 3
+"""Evidence sentences cited for one answer sentence."""
+OVERLAP_WEIGHT = 1.0
+"""Weight of the idf-weighted word overlap beside the cosine when ranking evidence."""
+LEAST_GAIN = 0.12
+"""A further evidence sentence must cover this share of the answer sentence's words anew."""
+SUPPORTED_COVERAGE = 0.6
+PARTIAL_COVERAGE = 0.35
+"""Least idf-weighted share of an answer sentence's words that its evidence must hold."""
+PARAPHRASE_COSINE = 0.75
+"""From this cosine on, different words may say the same: full support needs less coverage."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Verdict:
+    """How one answer sentence stands to the evidence."""
+
+    support: Support
+    evidence: tuple[EvidenceSentence, ...]
+    """What proves it, best first; empty if unsupported."""
+    coverage: float
+    """Idf-weighted share of its content words that evidence and question hold, 0 to 1."""
+    cosine: float
+    """To its best evidence sentence."""
+    unstated: tuple[str, ...]
+    """Facts it claims that the evidence does not state."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ShownEvidence:
+    """What the model was shown, and what a reader knows besides: the question and the titles."""
+
+    sentences: tuple[EvidenceSentence, ...]
+    weights: StemWeights
+    question: str
+    labels: tuple[str, ...]
+    """Title and heading per hit, by hit index."""
+
+    def verdict(self, text: str, vector: FloatVector) -> Verdict:
+        """Judge one answer sentence; ties go to the evidence shown first."""
+        claim = content_stems(text)
+        chosen = self._choose(claim, vector)
+        if not chosen:
+            return Verdict(Support.UNSUPPORTED, (), 0.0, 0.0, ())
+        labels = [self.labels[sentence.hit_index] for sentence in chosen]
+        held = frozenset().union(*(sentence.stems for sentence in chosen))
+        known = held | content_stems(" ".join([self.question, *labels]))
+        coverage = self.weights.share(claim, known)
+        cosine = max(float(sentence.vector @ vector) for sentence in chosen)
+        missing = self._unstated(text, chosen, labels)
+        support = _support(claim, held, coverage, cosine, missing)
+        return Verdict(
+            support, () if support is Support.UNSUPPORTED else chosen, coverage, cosine, missing
+        )
+
+    def _unstated(
+        self, text: str, chosen: Sequence[EvidenceSentence], labels: Sequence[str]
+    ) -> tuple[str, ...]:
+        """Facts that neither the evidence nor, but for negation, question and titles state."""
+        claim = read_facts(text)
+        missing = unstated(claim, read_facts("\n".join(sentence.text for sentence in chosen)))
+        elsewhere = unstated(claim, read_facts("\n".join([self.question, *labels])))
+        return tuple(fact for fact in missing if fact == "negation" or fact in elsewhere)
+
+    def _choose(self, claim: frozenset[str], vector: FloatVector) -> tuple[EvidenceSentence, ...]:
+        """Pick the best evidence sentence, then those that cover what is left; at most three."""
+        if not self.sentences:
+            return ()
+        cosines = np.stack([sentence.vector for sentence in self.sentences]) @ vector
+        overlaps = [self.weights.share(claim, sentence.stems) for sentence in self.sentences]
+        scores = cosines + OVERLAP_WEIGHT * np.asarray(overlaps)
+        order = [int(index) for index in np.argsort(-scores, kind="stable")]
+        chosen = [self.sentences[order[0]]]
+        left = claim - chosen[0].stems
+        for index in order[1:]:
+            if len(chosen) == MOST_CITATIONS:
+                break
+            candidate = self.sentences[index]
+            gained = left & candidate.stems
+            if self.weights.share(claim, gained) >= LEAST_GAIN:
+                chosen.append(candidate)
+                left -= gained
+        return tuple(chosen)
+
+
+def _support(
+    claim: frozenset[str],
+    held: frozenset[str],
+    coverage: float,
+    cosine: float,
+    missing: Sequence[str],
+) -> Support:
+    if not claim or not claim & held or coverage < PARTIAL_COVERAGE:
+        return Support.UNSUPPORTED
+    if any(fact == "negation" or fact[0].isdigit() for fact in missing):
+        return Support.UNSUPPORTED
+    if missing or (coverage < SUPPORTED_COVERAGE and cosine < PARAPHRASE_COSINE):
+        return Support.PARTIAL
+    return Support.SUPPORTED

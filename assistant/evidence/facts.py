@@ -1,0 +1,253 @@
+"""The checkable facts of a sentence: quantities, dates, names, negated words.
+
+A claim is checked against what the evidence states: every quantity and date claimed must be
+stated, with the same unit where both name one; every name must occur; nothing may be negated
+that the evidence affirms, nor the other way round.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+
+from assistant.text import STOP_WORDS, stems, words
+
+_MONTHS = (
+    "january february march april may june july august september october november december".split()
+)
+_MONTH = {name: number for number, full in enumerate(_MONTHS, 1) for name in (full, full[:3])}
+_MONTH["sept"] = 9
+_MONTH_PATTERN = "|".join(sorted(_MONTH, key=len, reverse=True))
+
+_DATE_PATTERNS = tuple(
+    re.compile(pattern, re.IGNORECASE)
+    for pattern in (
+        r"\b(?P<y>\d{4})-(?P<m>\d{2})-(?P<d>\d{2})\b",
+        rf"\b(?P<name>{_MONTH_PATTERN})\.?\s+(?P<d>\d{{1,2}})(?:st|nd|rd|th)?,?\s+(?P<y>\d{{4}})\b",
+        rf"\b(?P<d>\d{{1,2}})(?:st|nd|rd|th)?\s+(?:day\s+of\s+)?"
+        rf"(?P<name>{_MONTH_PATTERN})\.?,?\s+(?P<y>\d{{4}})\b",
+        rf"\b(?P<name>{_MONTH_PATTERN})\.?,?\s+(?P<y>\d{{4}})\b",
+        rf"\b(?P<name>{_MONTH_PATTERN})\.?\s+(?P<d>\d{{1,2}})(?:st|nd|rd|th)?\b(?!\s*,?\s*\d)",
+        rf"\b(?P<d>\d{{1,2}})(?:st|nd|rd|th)?\s+(?P<name>{_MONTH_PATTERN})\b",
+    )
+)
+
+_UNITS = {
+    "%": "%", "percent": "%", "pct": "%", "per cent": "%",
+    "$": "$", "usd": "$", "us$": "$", "dollar": "$", "dollars": "$",
+    "€": "€", "eur": "€", "euro": "€", "euros": "€",
+    "£": "£", "gbp": "£", "pound": "£", "pounds": "£",
+    "second": "s", "seconds": "s", "minute": "min", "minutes": "min",
+    "hour": "h", "hours": "h", "hr": "h", "hrs": "h",
+    "day": "day", "days": "day", "week": "week", "weeks": "week",
+    "month": "month", "months": "month", "year": "year", "years": "year",
+    "km": "km", "kilometers": "km", "kilometres": "km", "miles": "mile", "mile": "mile",
+    "kg": "kg", "gb": "gb", "mb": "mb", "tb": "tb",
+}  # fmt: skip
+_SCALES = {"thousand": 3, "million": 6, "billion": 9, "trillion": 12}
+_SMALL = (
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen "
+    "fifteen sixteen seventeen eighteen nineteen"
+).split()
+_TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
+_NUMBER_WORDS = {word: value for value, word in enumerate(_SMALL)} | {
+    word: 10 * value for value, word in enumerate(_TENS, 2)
+}
+_QUANTITY = re.compile(
+    r"(?P<sign>US\$|[$€£])?\s?"
+    r"(?P<number>\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?)"
+    r"(?:st|nd|rd|th)?(?:\s*(?P<scale>thousand|million|billion|trillion)\b)?"
+    r"(?:[\s-]*(?:\(\d+\)\s*)?(?:business\s+|calendar\s+|working\s+)?"
+    r"(?P<unit>%|per\s?cent\b|[^\W\d_]+))?",
+    re.IGNORECASE,
+)
+_WORD_QUANTITY = re.compile(
+    rf"\b(?P<tens>{'|'.join(_TENS)})?[\s-]?(?P<small>{'|'.join(_SMALL)})?\b"
+    r"(?:\s*\(\d+\))?[\s-]+(?:business\s+|calendar\s+|working\s+)?(?P<unit>[^\W\d_]+)?",
+    re.IGNORECASE,
+)
+
+_NEGATIONS = frozenset(
+    "not no never none neither nor without cannot can't won't don't doesn't didn't isn't aren't "
+    "wasn't weren't shouldn't mustn't excluded excludes excluding prohibited forbidden".split()
+)
+_BOUNDS = re.compile(
+    r"\b(?:not|no)\s+(?:more|less|fewer|later|earlier|limited|longer|only|exceed\w*)\b",
+    re.IGNORECASE,
+)
+"""Idioms that look like negations but bound a quantity or extend a list."""
+_REACH = 4
+"""A negation is taken to reach this many words to its right."""
+_LEAD = re.compile(r"^\s*(?:yes|no)\s*[,.:;–—-]\s*", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Quantity:
+    """A number with the unit that stands beside it, in one spelling."""
+
+    value: Decimal
+    unit: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class PartialDate:
+    """A date as far as it is given."""
+
+    year: int | None
+    month: int
+    day: int | None
+
+    def agrees(self, stated: PartialDate) -> bool:
+        """Tell whether everything given here is given equally there."""
+        return (
+            self.month == stated.month
+            and self.year in (None, stated.year)
+            and self.day in (None, stated.day)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a text claims or states."""
+
+    quantities: frozenset[Quantity]
+    dates: frozenset[PartialDate]
+    names: frozenset[str]
+    """Case-folded words written with a capital inside a sentence."""
+    vocabulary: frozenset[str]
+    """Every case-folded word."""
+    affirmed: frozenset[str]
+    """Stems of content words outside the reach of a negation."""
+    negated: frozenset[str]
+    """Stems of content words within the reach of a negation."""
+
+
+def read_facts(text: str) -> Facts:
+    """Extract the facts of `text`.
+
+    >>> sorted(str(q.value) for q in read_facts("$1,500 within thirty (30) days").quantities)
+    ['1500', '30']
+    """
+    body = _LEAD.sub("", text)
+    rest, dates = _take_dates(body)
+    affirmed, negated = _polarity(body)
+    return Facts(
+        quantities=_quantities(rest),
+        dates=dates,
+        names=_names(body),
+        vocabulary=frozenset(words(text)),
+        affirmed=affirmed,
+        negated=negated,
+    )
+
+
+def unstated(claim: Facts, evidence: Facts) -> tuple[str, ...]:
+    """Name the facts of `claim` that `evidence` does not state; empty when all are stated.
+
+    Negation counts as `negation` when one side negates what the other affirms.
+    """
+    missing = [
+        f"{quantity.value}{quantity.unit or ''}"
+        for quantity in claim.quantities
+        if not any(
+            quantity.value == stated.value and _same_unit(quantity.unit, stated.unit)
+            for stated in evidence.quantities
+        )
+        and not _is_part_of_date(quantity, evidence.dates)
+    ]
+    missing += [
+        f"{date.year or ''}-{date.month}-{date.day or ''}"
+        for date in claim.dates
+        if not any(date.agrees(stated) for stated in evidence.dates)
+    ]
+    missing += [name for name in claim.names if name not in evidence.vocabulary]
+    if _contradicts(claim, evidence):
+        missing.append("negation")
+    return tuple(sorted(missing))
+
+
+def _same_unit(left: str | None, right: str | None) -> bool:
+    return left is None or right is None or left == right
+
+
+def _is_part_of_date(quantity: Quantity, dates: frozenset[PartialDate]) -> bool:
+    return quantity.unit is None and any(quantity.value in (date.year, date.day) for date in dates)
+
+
+def _contradicts(claim: Facts, evidence: Facts) -> bool:
+    """Tell whether one side, with no negation at all, affirms words that the other negates."""
+    if claim.negated and not evidence.negated:
+        return len(claim.negated & evidence.affirmed) >= min(2, len(claim.negated))
+    if evidence.negated and not claim.negated:
+        clash = claim.affirmed & (evidence.negated - evidence.affirmed)
+        return len(clash) >= min(2, len(evidence.negated))
+    return False
+
+
+def _take_dates(text: str) -> tuple[str, frozenset[PartialDate]]:
+    found: set[PartialDate] = set()
+    for pattern in _DATE_PATTERNS:
+        for match in pattern.finditer(text):
+            parts = match.groupdict()
+            month = _MONTH[parts["name"].lower()] if parts.get("name") else int(parts["m"])
+            found.add(
+                PartialDate(
+                    year=int(parts["y"]) if parts.get("y") else None,
+                    month=month,
+                    day=int(parts["d"]) if parts.get("d") else None,
+                )
+            )
+        text = pattern.sub(" ; ", text)
+    return text, frozenset(found)
+
+
+def _quantities(text: str) -> frozenset[Quantity]:
+    found = set()
+    for match in _QUANTITY.finditer(text):
+        try:
+            value = Decimal(match["number"].replace(",", ""))
+        except InvalidOperation:  # pragma: no cover - the pattern admits only numbers
+            continue
+        if match["scale"]:
+            value = value.scaleb(_SCALES[match["scale"].lower()])
+        unit = _UNITS.get((match["sign"] or match["unit"] or "").lower().replace("per cent", "%"))
+        found.add(Quantity(value.normalize() + 0, unit))
+    for match in _WORD_QUANTITY.finditer(text):
+        tens, small = match["tens"], match["small"]
+        # "one" alone is mostly a pronoun, and any text may state it without saying so.
+        if not tens and (not small or small.lower() in ("one", "zero")):
+            continue
+        number = sum(_NUMBER_WORDS[word.lower()] for word in (tens, small) if word)
+        found.add(
+            Quantity(Decimal(number).normalize() + 0, _UNITS.get((match["unit"] or "").lower()))
+        )
+    return frozenset(found)
+
+
+_NAME = re.compile(r"(?<![.!?:•\n])(?<=[\w,;)\"'’”/(-])[ (\"“'/-]+([A-Z][\w&.-]*[\w])")
+
+
+def _names(text: str) -> frozenset[str]:
+    """Words with a capital that no sentence start explains."""
+    return frozenset(
+        word
+        for match in _NAME.findall(text)
+        for word in words(match)
+        if word not in STOP_WORDS and word not in _MONTH
+    )
+
+
+def _polarity(text: str) -> tuple[frozenset[str], frozenset[str]]:
+    tokens = words(_BOUNDS.sub(" ", text))
+    affirmed: list[str] = []
+    negated: list[str] = []
+    reach = 0
+    for token in tokens:
+        if token in _NEGATIONS:
+            reach = _REACH
+            continue
+        if token not in STOP_WORDS and not token[0].isdigit():
+            (negated if reach > 0 else affirmed).append(token)
+        reach -= 1
+    return frozenset(stems(affirmed)), frozenset(stems(negated))

@@ -1,0 +1,1 @@
+"""Prompt texts as reviewed files with versions."""

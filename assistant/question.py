@@ -1,0 +1,137 @@
+"""What a question asks for: whether it is one, how long its answer should be, what it refers to."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from enum import StrEnum
+
+from assistant.errors import InvalidQuestionError
+from assistant.prompts.library import prompt_text
+from assistant.text import content_words, stems, words
+from assistant.types import Turn
+from models.protocols import Generator
+from models.types import GenerationRequest, Prompt
+
+RESOLVE_TOKENS = 60
+TURNS_USED = 4
+TURN_CHARS = 400
+"""Earlier turns given for resolving a follow-up, and how much of each."""
+
+_FACT = re.compile(
+    r"^(?:who|whom|whose|when|where|which|how\s+(?:many|much|long|often|old|far|soon|late|early|big|large|high)|"
+    r"(?:on|at|in|by|for|to|from|since|until|within)\s+(?:what|which|whom)|"
+    r"what\s+(?:is|was)\s+the\s+(?:\w+\s+){0,3}?(?:name|date|number|amount|limit|rate|percentage|"
+    r"price|cost|fee|deadline|term|address|age|maximum|minimum|total|year)|"
+    r"what\s+(?:\w+\s+){0,2}(?:year|day|date|month|time|number|percentage|percent|amount|rate|age|"
+    r"city|country|kind|type|name|color|colour))\b",
+    re.IGNORECASE,
+)
+_YES_NO = re.compile(
+    r"^(?:is|are|was|were|do|does|did|can|could|may|must|should|has|have|had|will|would|am)\s",
+    re.IGNORECASE,
+)
+_LONG = re.compile(
+    r"\b(?:why|explain|describe|compare|comparison|contrast|differences?|differ|list|"
+    r"summari[sz]e|summary|overview|outline|elaborate|discuss|steps|process|procedures?|"
+    r"responsibilities|qualifications|requirements|tips|pros\s+and\s+cons|tell\s+me\s+about|"
+    r"examples?\s+of|what\s+(?:are|were|should|happens|if)|how\s+(?:do|does|can|should|is|are)|"
+    r"(?:and|or),?\s+(?:what|how|why|when|who|which|where)\b|"
+    # A plural asks for a list: "what services does …", "what types of leave and pay are …".
+    r"what\s+(?:\w+\s+){0,3}?\w{3,}(?<![su])s(?:\s+\w+){0,4}?\s+"
+    r"(?:are|do|does|should|can|must|were|did)|"
+    r"what\s+do(?:es)?\s.*\b(?:do|cover|offer|include|provide|entail|involve|say\s+about))\b",
+    re.IGNORECASE,
+)
+_REFERS = re.compile(
+    r"\b(?:it|its|they|them|their|that|those|this|these|he|she|him|her|his|there|one|ones|"
+    r"former|latter|same|else|instead)\b",
+    re.IGNORECASE,
+)
+_CONTINUES = re.compile(
+    r"^\s*(?:and|but|or|so|also|what about|how about|why|how so)\b", re.IGNORECASE
+)
+_FEW_WORDS = 3
+_MANY_WORDS = 12
+
+
+def check_question(question: str, *, max_chars: int) -> str:
+    """Return the question without surrounding white space.
+
+    Raises:
+        InvalidQuestionError: it is empty, has no letter or digit, or is over `max_chars`.
+    """
+    text = question.strip()
+    if not words(text):
+        raise InvalidQuestionError("the question is empty; write what you want to know")
+    if len(text) > max_chars:
+        raise InvalidQuestionError(
+            f"the question has {len(text):,} characters, at most {max_chars:,} are read; "
+            "ask a shorter question or ingest the text as a document"
+        )
+    return text
+
+
+class AnswerForm(StrEnum):
+    """What kind of answer a question wants; the value names the prompt text that asks for it."""
+
+    SHORT = "answer_short"
+    """One fact in one sentence."""
+    YES_NO = "answer_yes_no"
+    """A verdict and its reason in one sentence."""
+    FULL = "answer_full"
+    """An explanation, a comparison or a list: several sentences."""
+
+
+def answer_form(question: str) -> AnswerForm:
+    """Tell by its wording which answer a question wants; one fact when nothing shows."""
+    text = question.strip()
+    if _YES_NO.match(text):
+        return AnswerForm.YES_NO
+    if _LONG.search(text):
+        return AnswerForm.FULL
+    if not _FACT.match(text) and len(content_words(text)) > _MANY_WORDS:
+        return AnswerForm.FULL
+    return AnswerForm.SHORT
+
+
+def is_follow_up(question: str) -> bool:
+    """Tell whether a question with history needs it to be understood."""
+    return bool(
+        _REFERS.search(question)
+        or _CONTINUES.match(question)
+        or len(content_words(question)) <= _FEW_WORDS
+    )
+
+
+def resolve_follow_up(question: str, history: Sequence[Turn], generator: Generator) -> str:
+    """Return the question made self-contained; unchanged when it already is.
+
+    The model rewrites it. A rewriting that uses words of neither the conversation nor the
+    question, or loses words of the question, is not trusted: then the earlier question is put
+    before the new one, which retrieval and the model both understand.
+    """
+    earlier = [turn for turn in history if turn.content.strip()][-TURNS_USED:]
+    asked = [turn.content for turn in earlier if turn.role == "user"]
+    if not asked or not is_follow_up(question):
+        return question
+    conversation = "\n".join(
+        f"{'User' if turn.role == 'user' else 'Assistant'}: {turn.content[:TURN_CHARS]}"
+        for turn in earlier
+    )
+    request = GenerationRequest(
+        prompt=Prompt(
+            head=prompt_text("resolve_head"),
+            passages=(),
+            question=prompt_text("resolve").format(conversation=conversation, question=question),
+        ),
+        max_tokens=RESOLVE_TOKENS,
+        stop=("\n",),
+    )
+    rewritten = generator.stream(request).result().text.strip().strip('"')
+    known = set(stems(words(conversation + " " + question)))
+    kept = set(stems([w for w in content_words(question) if not _REFERS.fullmatch(w)]))
+    used = set(stems(content_words(rewritten)))
+    if rewritten and used <= known and kept <= set(stems(words(rewritten))):
+        return rewritten
+    return f"{asked[-1].rstrip()} {question}"

@@ -1,0 +1,1 @@
+"""Permission-exact search: dense, lexical, fused."""

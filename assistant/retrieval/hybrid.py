@@ -1,0 +1,187 @@
+"""Hybrid retrieval: dense and lexical, each under the reader's mask, fused with fixed bounds.
+
+The fused score is `w · max(0, cosine) + (1 - w) · lexical fraction`. Nothing in it depends on the
+other candidates, so it is comparable between questions and blind to what is not readable.
+
+Source:
+    Bruch, Gai and Ingber, "An Analysis of Fusion Functions for Hybrid Retrieval", TOIS 2023: a
+    convex combination with theoretical bounds beats reciprocal rank fusion.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass
+from itertools import islice
+
+import numpy as np
+from numpy.typing import NDArray
+
+from assistant.access import ReadableSet
+from assistant.errors import IndexDamagedError, IndexMismatchError
+from assistant.retrieval import dense, lexical
+from assistant.retrieval.view import Rows, View, build_view
+from assistant.settings import RetrievalSettings
+from assistant.store.catalog import Catalog
+from assistant.store.index import Index
+from assistant.store.segments import REBUILD
+from assistant.store.terms import query_terms
+from assistant.store.types import ReadableChunk
+from assistant.types import ChunkId, Hit, Span, Version
+from models.protocols import Embedder
+
+KEPT_VIEWS = 64
+"""Views of that many different readable sets stay in memory."""
+ATTEMPTS = 10
+"""Searches of one query, each spoilt by a publish in between, before giving up."""
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Candidates:
+    """Rows found by either half, with the exact scores of both."""
+
+    rows: Rows
+    dense: Floats
+    lexical: Floats
+    fused: Floats
+
+
+class HybridRetriever:
+    """Searches the current generation of an index; thread-safe.
+
+    A publish by any process is noticed at the next query; only new segments are read then.
+
+    Args:
+        catalog: Stays open as long as the retriever is used.
+        embedder: Must be the one the index was made with.
+        settings: Weights and limits.
+    """
+
+    def __init__(self, catalog: Catalog, embedder: Embedder, settings: RetrievalSettings) -> None:
+        self._catalog = catalog
+        self._embedder = embedder
+        self._settings = settings
+        self._lock = threading.Lock()
+        self._index = Index(0, "", {})
+        self._views: OrderedDict[ReadableSet, View] = OrderedDict()
+
+    @property
+    def index_generation(self) -> int:
+        """The generation the latest `retrieve` searched; 0 for an empty corpus."""
+        return self._index.generation
+
+    def retrieve(self, query: str, top_k: int, readable: ReadableSet) -> tuple[Hit, ...]:
+        """Return at most `top_k` hits, best first.
+
+        Passages that stand in several readable documents word for word at the same place of
+        equal bytes are found once. Ties are broken by version, page and place, which are the same
+        in every corpus, then by chunk id.
+
+        Raises:
+            IndexMismatchError: the index was made with another embedder.
+            IndexDamagedError: an index file is not what was written.
+        """
+        vector = None
+        for _ in range(ATTEMPTS):
+            view = self._view(readable)
+            if view.n_readable == 0 or top_k < 1 or not query.strip():
+                return ()
+            if vector is None:
+                vector = self._embedder.embed_query(query)
+            candidates = self._candidates(view, query, vector, top_k)
+            hits = self._hits(view, candidates, top_k, readable)
+            if hits is not None:
+                return hits
+        message = f"cannot search: documents kept disappearing meanwhile; {REBUILD}"
+        raise IndexDamagedError(message)
+
+    def _view(self, readable: ReadableSet) -> View:
+        generation = self._catalog.current_generation()
+        with self._lock:
+            if generation == self._index.generation and readable in self._views:
+                self._views.move_to_end(readable)
+                return self._views[readable]
+            while True:
+                generation, ids = self._catalog.live_chunk_ids(readable)
+                if generation == self._index.generation:
+                    break
+                self._open()
+            view = build_view(tuple(self._index.segments.values()), ids)
+            self._views[readable] = view
+            if len(self._views) > KEPT_VIEWS:
+                self._views.popitem(last=False)
+            return view
+
+    def _open(self) -> None:
+        index = self._catalog.open_index(self._index.segments)
+        fingerprint = self._embedder.info.fingerprint
+        if index.segments and index.embedder_fingerprint != fingerprint:
+            message = (
+                f"the documents were embedded with {index.embedder_fingerprint!r}, the embedder "
+                f"set is {fingerprint!r}; set models.embedder back, or ingest into a new data dir"
+            )
+            raise IndexMismatchError(message)
+        self._index = index
+        self._views.clear()
+
+    def _candidates(
+        self, view: View, query: str, vector: NDArray[np.float32], top_k: int
+    ) -> _Candidates:
+        settings = self._settings
+        n = max(settings.candidates, top_k)
+        fractions = lexical.score_fractions(
+            view, query_terms(query), k1=settings.bm25_k1, b=settings.bm25_b
+        )
+        rows = np.union1d(dense.best_rows(view, vector, n), lexical.best_rows(fractions, n))
+        cosines, fractions = dense.cosines(view, vector, rows), fractions[rows]
+        weight = settings.dense_weight
+        fused = weight * np.clip(cosines, 0, 1) + (1 - weight) * fractions
+        return _Candidates(rows, cosines, fractions, fused)
+
+    def _hits(
+        self, view: View, candidates: _Candidates, top_k: int, readable: ReadableSet
+    ) -> tuple[Hit, ...] | None:
+        """Return the hits; None if a writer removed one of them since the view was made."""
+        wanted = top_k
+        while True:
+            best = _best_with_ties(candidates.fused, wanted)
+            ids = [ChunkId(int(view.chunk_ids[candidates.rows[i]])) for i in best]
+            chunks = self._catalog.chunks(ids, readable)
+            if len(chunks) < len(ids):
+                return None
+            ranked = sorted(
+                (-candidates.fused[i], _place(chunks[chunk_id]), chunk_id, i)
+                for i, chunk_id in zip(best, ids, strict=True)
+            )
+            distinct: dict[tuple[Version, int, Span], tuple[int, ChunkId]] = {}
+            for _, place, chunk_id, i in ranked:
+                distinct.setdefault(place, (i, chunk_id))
+            if len(distinct) >= top_k or len(best) == len(candidates.rows):
+                break
+            wanted *= 2  # copies took places
+        return tuple(
+            Hit(
+                chunk=chunks[chunk_id].chunk,
+                document=chunks[chunk_id].document,
+                score=float(candidates.fused[i]),
+                rank=rank,
+                dense=float(candidates.dense[i]),
+                lexical=float(candidates.lexical[i]),
+            )
+            for rank, (i, chunk_id) in enumerate(islice(distinct.values(), top_k), 1)
+        )
+
+
+def _best_with_ties(scores: Floats, n: int) -> list[int]:
+    if len(scores) <= n:
+        return list(range(len(scores)))
+    cut = np.partition(scores, len(scores) - n)[len(scores) - n]
+    return [int(i) for i in np.flatnonzero(scores >= cut)]
+
+
+def _place(found: ReadableChunk) -> tuple[Version, int, Span]:
+    """Return where a passage stands, the same for copies of it and in every corpus."""
+    return found.document.version, found.chunk.page_index, found.chunk.span

@@ -1,0 +1,76 @@
+"""A reader's view of the index: the segments with the rows that reader may see."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from assistant.errors import IndexDamagedError
+from assistant.store.postings import Int64s
+from assistant.store.segments import REBUILD, Segment
+
+Rows = Int64s
+"""Rows of a view: the segments' rows, one segment after the other."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SegmentView:
+    """One segment under a reader's mask."""
+
+    segment: Segment
+    first_row: int
+    """The view's row of the segment's row 0."""
+    readable: NDArray[np.bool_]
+    """Shape [chunks of the segment]."""
+
+    def local(self, rows: Rows) -> Rows:
+        """Return those of the view's rows (ascending) that lie here, as rows of the segment."""
+        ends = np.searchsorted(rows, [self.first_row, self.first_row + len(self.readable)])
+        return rows[ends[0] : ends[1]] - self.first_row
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class View:
+    """What one reader can find in one generation, with the statistics of just that."""
+
+    segments: tuple[SegmentView, ...]
+    chunk_ids: Int64s
+    """Of every row, readable or not."""
+    n_readable: int
+    average_length: float
+    """Mean number of terms of the readable chunks; 0 if there are none."""
+
+    def __repr__(self) -> str:
+        return f"View({self.n_readable} of {len(self.chunk_ids)} chunks)"
+
+
+def build_view(segments: Sequence[Segment], readable_ids: Int64s) -> View:
+    """Return the view of a reader.
+
+    Args:
+        segments: Of one generation.
+        readable_ids: Ids of the live chunks the reader may see, ascending.
+
+    Raises:
+        IndexDamagedError: a readable chunk is in no segment, or in two.
+    """
+    views: list[SegmentView] = []
+    n_rows = n_readable = n_terms = 0
+    for segment in segments:
+        readable = np.isin(segment.chunk_ids, readable_ids, assume_unique=True)
+        views.append(SegmentView(segment, n_rows, readable))
+        n_rows += len(readable)
+        n_readable += int(readable.sum())
+        n_terms += int(segment.postings.lengths[readable].sum(dtype=np.int64))
+    if n_readable != len(readable_ids):
+        message = f"the index holds {n_readable} of {len(readable_ids)} readable chunks; {REBUILD}"
+        raise IndexDamagedError(message)
+    return View(
+        segments=tuple(views),
+        chunk_ids=np.concatenate([np.empty(0, np.int64), *(s.chunk_ids for s in segments)]),
+        n_readable=n_readable,
+        average_length=n_terms / n_readable if n_readable else 0.0,
+    )

@@ -1,0 +1,43 @@
+"""Settings of the assistant: how it searches and how it answers."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class RetrievalSettings(BaseModel):
+    """`[retrieval]` in plinth.toml, `PLINTH_RETRIEVAL__…` in the environment."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    dense_weight: float = Field(default=0.5, ge=0, le=1)
+    """Weight of the dense score in the convex fusion; the lexical score gets the rest."""
+    candidates: int = Field(default=200, ge=10, le=10_000)
+    """Best chunks taken from each half before fusion."""
+    bm25_k1: float = Field(default=1.2, ge=0, le=5)
+    bm25_b: float = Field(default=0.75, ge=0, le=1)
+
+
+class AnswerSettings(BaseModel):
+    """`[answer]` in plinth.toml, `PLINTH_ANSWER__…` in the environment."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    passages: int = Field(default=5, ge=1, le=20)
+    """Retrieved passages considered as evidence."""
+    passages_per_document: int = Field(default=3, ge=1, le=20)
+    """Most of them from one document, unless it is the only source."""
+    evidence_tokens: int = Field(default=250, ge=64, le=8192)
+    """Tokens of evidence shown for a question that wants one fact, by the model's tokenizer."""
+    full_evidence_tokens: int = Field(default=500, ge=64, le=8192)
+    """The same for a question that wants an explanation, a comparison or a list."""
+    short_answer_tokens: int = Field(default=80, ge=16, le=512)
+    """Longest answer of one sentence."""
+    full_answer_tokens: int = Field(default=220, ge=16, le=2048)
+    """Longest answer of several sentences."""
+    select_sentences: bool = True
+    """Show the best sentences of the passages; false shows the best passages whole."""
+    min_confidence: float = Field(default=0.3, ge=0, le=1)
+    """Below this the reply is an abstention."""
+    max_question_chars: int = Field(default=4000, ge=100)
+    """Longer questions are refused with an error."""

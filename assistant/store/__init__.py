@@ -1,0 +1,1 @@
+"""The catalog in SQL and the index generations derived from it."""

@@ -1,0 +1,393 @@
+"""Reading the catalog. Whatever a person may ask for takes their `ReadableSet`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from sqlalchemy import Select, func, select
+
+from assistant.access import OPERATOR, ReadableSet
+from assistant.errors import IndexDamagedError, UnknownNameError
+from assistant.store import people, queries
+from assistant.store.database import Database
+from assistant.store.documents import (
+    chunk_selection,
+    document_selection,
+    readable_chunk,
+    summary,
+)
+from assistant.store.index import Index
+from assistant.store.layout import Layout
+from assistant.store.lock import WriterLock
+from assistant.store.originals import Originals
+from assistant.store.postings import Int64s
+from assistant.store.rows import (
+    Base,
+    ChunkRow,
+    CollectionRow,
+    ContentRow,
+    DocumentRow,
+    GenerationRow,
+    PageRow,
+    RejectionRow,
+    SegmentRow,
+    SourceRow,
+    VersionRow,
+)
+from assistant.store.segments import REBUILD, IndexFolder, Segment, SegmentFiles
+from assistant.store.types import (
+    CollectionSummary,
+    ContentKey,
+    CorpusCounts,
+    DocumentDetail,
+    DocumentSummary,
+    DocumentVersion,
+    GroupSummary,
+    KnownFile,
+    ReadableChunk,
+    RejectedFile,
+    StoredPage,
+    UserSummary,
+)
+from assistant.types import ChunkId, CollectionId, DocumentId, Version
+
+MIGRATION_WAIT_S = 60.0
+
+
+@contextmanager
+def open_catalog(data_dir: Path) -> Iterator[Catalog]:
+    """Open the catalog of a data dir for reading; a new data dir is an empty corpus.
+
+    Raises:
+        SchemaTooNewError: a later Plinth wrote it.
+        StoreError: it cannot be read.
+    """
+    layout = Layout(data_dir)
+    database = open_database(layout)
+    try:
+        if database.needs_migration():
+            with WriterLock(layout.lock, wait_s=MIGRATION_WAIT_S):
+                database.migrate()
+        yield Catalog(layout, database)
+    finally:
+        database.close()
+
+
+def open_database(layout: Layout) -> Database:
+    """Return the database of a data dir, whose folder is made when missing."""
+    layout.root.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return Database(layout.catalog)
+
+
+class Catalog:
+    """Documents, pages, chunks and people as stored. Thread-safe; made by `open_catalog`."""
+
+    def __init__(self, layout: Layout, database: Database) -> None:
+        self._database = database
+        self._folder = IndexFolder(layout.index)
+        self._originals = Originals(layout.originals)
+
+    # Documents
+
+    def list_documents(
+        self, readable: ReadableSet, collection: str | None = None
+    ) -> tuple[DocumentSummary, ...]:
+        """Return the documents a reader may see, by collection, path, source.
+
+        Raises:
+            UnknownNameError: no such collection that the reader may see.
+        """
+        with self._database.reading() as session:
+            if collection is not None:
+                readable = readable.within(people.collection_id(session, collection, readable))
+            return tuple(map(summary, session.execute(document_selection(readable))))
+
+    def document(self, document_id: DocumentId, readable: ReadableSet) -> DocumentDetail:
+        """Return a document with its versions and the pages of the current one.
+
+        Raises:
+            UnknownNameError: no such document that the reader may see.
+        """
+        with self._database.reading() as session:
+            selection = document_selection(readable).where(DocumentRow.id == document_id)
+            found = session.execute(selection).one_or_none()
+            if found is None:
+                message = f"no document {document_id!r}; `plinth docs list` shows the ids"
+                raise UnknownNameError(message)
+            versions = session.execute(
+                select(ContentRow.sha256, ContentRow.id, VersionRow.added_at)
+                .join(VersionRow, VersionRow.content_id == ContentRow.id)
+                .where(VersionRow.document_id == document_id)
+                .order_by(VersionRow.ordinal)
+            ).all()
+            pages = session.execute(
+                select(PageRow.page_index, PageRow.page_number, PageRow.text)
+                .where(PageRow.content_id == found.content_id)
+                .order_by(PageRow.page_index)
+            )
+            return DocumentDetail(
+                summary=summary(found),
+                versions=tuple(
+                    DocumentVersion(version=Version(sha256), content_id=content_id, added_at=added)
+                    for sha256, content_id, added in versions
+                ),
+                pages=tuple(
+                    StoredPage(page_index=index, page_number=number, text=text)
+                    for index, number, text in pages
+                ),
+            )
+
+    def page_text(self, content_id: int, page_index: int, readable: ReadableSet) -> str:
+        """Return a page's text, also of an earlier version: citations stay readable.
+
+        Raises:
+            UnknownNameError: no such page that the reader may see.
+        """
+        links = (
+            select(VersionRow.content_id)
+            .join(DocumentRow, DocumentRow.id == VersionRow.document_id)
+            .where(queries.readable_document(readable))
+        )
+        with self._database.reading() as session:
+            text = session.scalar(
+                select(PageRow.text).where(
+                    PageRow.content_id == content_id,
+                    PageRow.page_index == page_index,
+                    PageRow.content_id.in_(links),
+                )
+            )
+        if text is None:
+            message = f"no page {page_index} of content {content_id}; it may have been deleted"
+            raise UnknownNameError(message)
+        return text
+
+    # Chunks
+
+    def chunks(self, ids: Iterable[ChunkId], readable: ReadableSet) -> dict[ChunkId, ReadableChunk]:
+        """Return chunks by id; those deleted, outdated or not readable are missing.
+
+        Of several documents through which a chunk is readable, the first by path is named.
+        """
+        return self._chunks(chunk_selection(readable).where(ChunkRow.id.in_(queries.listed(ids))))
+
+    def page_chunks(
+        self, content_id: int, page_index: int, readable: ReadableSet
+    ) -> tuple[ReadableChunk, ...]:
+        """Return the live chunks of a page in reading order; none if it is not readable."""
+        on_page = (ChunkRow.content_id == content_id, ChunkRow.page_index == page_index)
+        found = self._chunks(chunk_selection(readable).where(*on_page))
+        return tuple(sorted(found.values(), key=lambda item: item.chunk.span))
+
+    def _chunks(self, selection: Select[*tuple[Any, ...]]) -> dict[ChunkId, ReadableChunk]:
+        found: dict[ChunkId, ReadableChunk] = {}
+        with self._database.reading() as session:
+            for row in session.execute(selection):
+                found.setdefault(ChunkId(row.chunk_id), readable_chunk(row))
+        return found
+
+    # Files of earlier ingests
+
+    def known_files(self, collection: str, source: str) -> dict[str, KnownFile]:
+        """Return what is known of the files below a source folder, by path.
+
+        A file that became bad is known by its rejected bytes. Empty for an unknown collection or
+        source.
+        """
+        in_source = (
+            select(SourceRow.id)
+            .join(CollectionRow, CollectionRow.id == SourceRow.collection_id)
+            .where(CollectionRow.name == collection, SourceRow.root == source)
+        )
+        with self._database.reading() as session:
+            documents = session.execute(
+                select(DocumentRow, ContentRow)
+                .join(ContentRow, ContentRow.id == DocumentRow.content_id)
+                .where(DocumentRow.source_id.in_(in_source))
+            )
+            known = {
+                document.path: KnownFile(
+                    sha256=Version(content.sha256),
+                    recipe=content.recipe,
+                    document_id=DocumentId(document.id),
+                    n_pages=content.n_pages,
+                    n_chunks=content.n_chunks,
+                    flags=tuple(content.flags),
+                )
+                for document, content in documents
+            }
+            rejections = select(RejectionRow).where(RejectionRow.source_id.in_(in_source))
+            for row in session.scalars(rejections):
+                earlier = known.get(row.path)
+                known[row.path] = KnownFile(
+                    sha256=None if row.sha256 is None else Version(row.sha256),
+                    recipe=row.recipe,
+                    document_id=earlier.document_id if earlier else None,
+                    reason=row.reason,
+                    detail=row.detail,
+                )
+        return known
+
+    def find_content(self, sha256: Version, recipe: str, name: str) -> ContentKey | None:
+        """Return the stored content that equal bytes of a file can be linked to.
+
+        Args:
+            sha256: Of the file's bytes.
+            recipe: How the file would be read now.
+            name: The file name's stem. A content that states its own title fits any.
+        """
+        with self._database.reading() as session:
+            found = session.scalar(
+                select(ContentRow.name)
+                .where(
+                    ContentRow.sha256 == sha256,
+                    ContentRow.recipe == recipe,
+                    ContentRow.name.in_(("", name)),
+                )
+                .order_by(ContentRow.name)
+                .limit(1)
+            )
+        if found is None:
+            return None
+        return ContentKey(sha256=sha256, recipe=recipe, name=found)
+
+    def has_version(self, sha256: Version) -> bool:
+        """Tell whether these bytes are stored, under any name and recipe."""
+        with self._database.reading() as session:
+            return (
+                session.scalar(select(ContentRow.id).filter_by(sha256=sha256).limit(1)) is not None
+            )
+
+    def original(self, version: Version) -> Path | None:
+        """Return where the bytes of a version lie; None if they are not kept."""
+        path = self._originals.path(version)
+        return path if path.exists() else None
+
+    def rejected_files(self) -> tuple[RejectedFile, ...]:
+        """Return all files remembered as rejected, by collection, path, source."""
+        selection = (
+            select(RejectionRow, CollectionRow.name, SourceRow.root)
+            .join(SourceRow, SourceRow.id == RejectionRow.source_id)
+            .join(CollectionRow, CollectionRow.id == SourceRow.collection_id)
+            .order_by(CollectionRow.name, RejectionRow.path, SourceRow.root)
+        )
+        with self._database.reading() as session:
+            return tuple(
+                RejectedFile(
+                    document=row.path,
+                    collection=collection,
+                    source=root,
+                    reason=row.reason,
+                    detail=row.detail,
+                )
+                for row, collection, root in session.execute(selection)
+            )
+
+    # People
+
+    def readable_set(self, user: str) -> ReadableSet:
+        """Return what a user may read; nothing if suspended.
+
+        Raises:
+            UnknownNameError: no such user.
+        """
+        with self._database.reading() as session:
+            return people.readable_set(session, user)
+
+    def collection_id(self, name: str, readable: ReadableSet) -> CollectionId:
+        """Return a collection's id, for `ReadableSet.within`.
+
+        Raises:
+            UnknownNameError: no such collection that the reader may see.
+        """
+        with self._database.reading() as session:
+            return people.collection_id(session, name, readable)
+
+    def collections(self) -> tuple[CollectionSummary, ...]:
+        """Return all collections by name, whoever may read them."""
+        with self._database.reading() as session:
+            return people.collections(session)
+
+    def groups(self) -> tuple[GroupSummary, ...]:
+        """Return all groups by name."""
+        with self._database.reading() as session:
+            return people.groups(session)
+
+    def users(self) -> tuple[UserSummary, ...]:
+        """Return all users by name."""
+        with self._database.reading() as session:
+            return people.users(session)
+
+    # The index
+
+    def current_generation(self) -> int:
+        """Return the number of the current index generation; 0 before the first publish."""
+        with self._database.reading() as session:
+            return queries.current_generation(session)
+
+    def live_chunk_ids(self, readable: ReadableSet) -> tuple[int, Int64s]:
+        """Return the current generation and the ids of its chunks the reader may see, ascending."""
+        with self._database.reading() as session:
+            generation = queries.current_generation(session)
+            return generation, queries.live_chunk_ids(session, readable)
+
+    def open_index(self, reuse: Mapping[SegmentFiles, Segment]) -> Index:
+        """Open and verify the current generation of the index.
+
+        Args:
+            reuse: Segments opened before; they are not read again.
+
+        Raises:
+            IndexDamagedError: a file is missing or not what was written.
+        """
+        while True:
+            with self._database.reading() as session:
+                generation = session.scalar(
+                    select(GenerationRow).order_by(GenerationRow.id.desc()).limit(1)
+                )
+                files = queries.segment_files(session)
+            if generation is None:
+                return Index(0, "", {})
+            try:
+                segments = {one: reuse.get(one) or self._folder.read(one) for one in files}
+            except FileNotFoundError as error:
+                if self.current_generation() != generation.id:
+                    continue  # a writer published and cleaned up meanwhile
+                message = f"index file {error.filename!r} is missing; {REBUILD}"
+                raise IndexDamagedError(message) from error
+            return Index(generation.id, generation.embedder_fingerprint, segments)
+
+    def counts(self) -> CorpusCounts:
+        """Return how much there is."""
+        with self._database.reading() as session:
+
+            def count(row: type[Base]) -> int:
+                return session.scalar(select(func.count()).select_from(row)) or 0
+
+            return CorpusCounts(
+                n_collections=count(CollectionRow),
+                n_documents=count(DocumentRow),
+                n_contents=count(ContentRow),
+                n_pages=count(PageRow),
+                n_chunks=count(ChunkRow),
+                n_live_chunks=len(queries.live_chunk_ids(session, OPERATOR)),
+                n_rejected=count(RejectionRow),
+                n_segments=count(SegmentRow),
+            )
+
+    def problems(self) -> tuple[str, ...]:
+        """Return what is wrong with the catalog and the index; empty if nothing is."""
+        found = list(self._database.problems())
+        try:
+            index = self.open_index(reuse={})
+        except IndexDamagedError as error:
+            return (*found, str(error))
+        generation, live = self.live_chunk_ids(OPERATOR)
+        held = [segment.chunk_ids for segment in index.segments.values()]
+        n_missing = len(np.setdiff1d(live, np.concatenate([live[:0], *held])))
+        if n_missing and generation == index.generation:
+            found.append(f"{n_missing} chunks are missing from the index; {REBUILD}")
+        return tuple(found)

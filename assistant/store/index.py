@@ -1,0 +1,188 @@
+"""The index of one generation: opened from, and brought in line with, the catalog."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import numpy as np
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
+
+from assistant.access import OPERATOR
+from assistant.errors import IndexDamagedError, IndexMismatchError
+from assistant.store.postings import Int64s
+from assistant.store.queries import listed, live_chunk_ids, segment_files, stored_chunk_ids
+from assistant.store.rows import (
+    ChunkRow,
+    ContentRow,
+    DocumentRow,
+    GenerationRow,
+    PageRow,
+    SegmentRow,
+)
+from assistant.store.segments import (
+    IndexFolder,
+    Segment,
+    SegmentFiles,
+    build_segment,
+    merge_segments,
+)
+from assistant.store.terms import indexed_text
+
+MAX_SEGMENTS = 12
+"""Every query visits every segment."""
+MERGED_SEGMENTS = 6
+"""What a merge leaves; the gap to the maximum makes merges rare and keeps large segments alone."""
+BUILD_CHUNKS = 20_000
+"""Chunks indexed at a time, which bounds memory."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Index:
+    """One generation, opened and verified."""
+
+    generation: int
+    """0: nothing was published yet."""
+    embedder_fingerprint: str
+    segments: dict[SegmentFiles, Segment]
+
+
+@dataclass(frozen=True, slots=True)
+class IndexRefresh:
+    """A generation written, to be committed with the rows it was made from."""
+
+    generation: int
+    segments: tuple[SegmentFiles, ...]
+
+
+def refresh_index(
+    session: Session, folder: IndexFolder, embedder_fingerprint: str, *, rebuild: bool = False
+) -> IndexRefresh:
+    """Write what the index lacks and record the new generation.
+
+    Live chunks that no segment holds get a new segment. Segments with chunks that are no longer
+    stored are rewritten without them. Chunks that are stored but not live stay until a merge:
+    they are masked at search.
+
+    Args:
+        session: A writing session that holds the changed rows.
+        folder: Where segments lie.
+        embedder_fingerprint: What the vectors of all live chunks must come from.
+        rebuild: Trust no segment, make all anew.
+
+    Raises:
+        IndexMismatchError: a live content was embedded by another embedder.
+        StoreError: the disk is full or refuses.
+    """
+    _require_embedder(session, embedder_fingerprint)
+    live, stored = live_chunk_ids(session, OPERATOR), stored_chunk_ids(session)
+    held = {} if rebuild else _held_chunks(session, folder)
+    kept: list[SegmentFiles] = []
+    covered: list[Int64s] = [live[:0]]
+    for files, chunk_ids in held.items():
+        remaining = np.intersect1d(chunk_ids, live, assume_unique=True)
+        if not len(remaining):
+            continue
+        if np.isin(chunk_ids, stored, assume_unique=True).all():
+            kept.append(files)
+        else:
+            try:
+                segment = folder.read(files)
+            except (IndexDamagedError, FileNotFoundError):
+                continue  # its chunks count as missing and are indexed anew
+            kept.append(folder.write(merge_segments([segment], remaining)))
+        covered.append(chunk_ids)
+    missing = np.setdiff1d(live, np.concatenate(covered), assume_unique=True)
+    for start in range(0, len(missing), BUILD_CHUNKS):
+        chunk_ids = missing[start : start + BUILD_CHUNKS]
+        kept.append(folder.write(_segment_from_rows(session, chunk_ids)))
+    if len(kept) > MAX_SEGMENTS:
+        kept = _merged(folder, kept, live)
+    return _record(session, kept, embedder_fingerprint)
+
+
+def _require_embedder(session: Session, fingerprint: str) -> None:
+    live = select(DocumentRow.content_id)
+    others = ContentRow.embedder_fingerprint != fingerprint
+    if session.scalar(select(ContentRow.id).where(ContentRow.id.in_(live), others).limit(1)):
+        message = (
+            "cannot publish: earlier documents were embedded with another model than "
+            f"{fingerprint!r}; set models.embedder back, or ingest all into a new data dir"
+        )
+        raise IndexMismatchError(message)
+
+
+def _held_chunks(session: Session, folder: IndexFolder) -> dict[SegmentFiles, Int64s]:
+    held: dict[SegmentFiles, Int64s] = {}
+    for files in segment_files(session):
+        try:
+            held[files] = folder.chunk_ids(files)
+        except IndexDamagedError:
+            continue  # its chunks count as missing and are indexed anew
+    return held
+
+
+def _segment_from_rows(session: Session, chunk_ids: Int64s) -> Segment:
+    chunks = session.execute(
+        select(
+            ChunkRow.content_id,
+            ChunkRow.page_index,
+            ChunkRow.span_start,
+            ChunkRow.span_end,
+            ChunkRow.heading,
+            ChunkRow.vector,
+            ContentRow.title,
+            ContentRow.name,
+        )
+        .join(ContentRow, ContentRow.id == ChunkRow.content_id)
+        .where(ChunkRow.id.in_(listed(chunk_ids)))
+        .order_by(ChunkRow.id)
+    ).all()
+    pages = {
+        (content_id, page_index): text
+        for content_id, page_index, text in session.execute(
+            select(PageRow.content_id, PageRow.page_index, PageRow.text).where(
+                PageRow.content_id.in_(listed({chunk.content_id for chunk in chunks}))
+            )
+        )
+    }
+    texts = [
+        indexed_text(
+            chunk.title or chunk.name,
+            chunk.heading,
+            pages[chunk.content_id, chunk.page_index][chunk.span_start : chunk.span_end],
+        )
+        for chunk in chunks
+    ]
+    vectors = np.stack([np.frombuffer(chunk.vector, dtype="<f4") for chunk in chunks])
+    return build_segment(chunk_ids, vectors, texts)
+
+
+def _merged(folder: IndexFolder, kept: list[SegmentFiles], live: Int64s) -> list[SegmentFiles]:
+    by_size = sorted(kept, key=lambda files: files.n_chunks)
+    n_small = len(kept) - MERGED_SEGMENTS + 1
+    small, large = by_size[:n_small], by_size[n_small:]
+    segments = [folder.read(files) for files in small]
+    return [*large, folder.write(merge_segments(segments, live))]
+
+
+def _record(session: Session, segments: list[SegmentFiles], fingerprint: str) -> IndexRefresh:
+    session.execute(delete(SegmentRow))
+    session.add_all(
+        SegmentRow(
+            vectors_sha256=files.vectors_sha256,
+            postings_sha256=files.postings_sha256,
+            n_chunks=files.n_chunks,
+        )
+        for files in segments
+    )
+    row = GenerationRow(created_at=now(), embedder_fingerprint=fingerprint)
+    session.add(row)
+    session.flush()
+    return IndexRefresh(row.id, tuple(segments))
+
+
+def now() -> str:
+    """Return the time as the catalog writes it: ISO, UTC, to the second."""
+    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -1,0 +1,1 @@
+"""Numbered changes of the catalog's schema, run when it is opened."""

@@ -1,0 +1,220 @@
+"""The tables of the catalog.
+
+A content (bytes, read one way) is stored once and linked by any number of documents; a chunk is
+live while its content is the current one of some document. What may be read follows from
+document → source → collection → grant → group → user.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, MetaData, UniqueConstraint
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.types import JSON
+
+from assistant.access import Role
+
+
+class Base(DeclarativeBase):
+    """Root of the rows; names every constraint so that migrations can."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(column_0_label)s",
+            "uq": "uq_%(table_name)s_%(column_0_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+
+
+class CollectionRow(Base):
+    """Documents that are granted together."""
+
+    __tablename__ = "collections"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(unique=True)
+    # An id handed to a reader's set must never come to mean another collection.
+    __table_args__ = ({"sqlite_autoincrement": True},)
+
+
+class GroupRow(Base):
+    """People who read the same collections."""
+
+    __tablename__ = "groups"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(unique=True)
+
+
+class UserRow(Base):
+    """A person."""
+
+    __tablename__ = "users"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(unique=True)
+    role: Mapped[str]
+    suspended: Mapped[bool] = mapped_column(default=False)
+    __table_args__ = (
+        CheckConstraint(f"role IN ({', '.join(repr(role.value) for role in Role)})", name="role"),
+    )
+
+
+class MembershipRow(Base):
+    """A person is in a group."""
+
+    __tablename__ = "memberships"
+
+    user_id: Mapped[int] = mapped_column(
+        ForeignKey("users.id", ondelete="CASCADE"), primary_key=True
+    )
+    group_id: Mapped[int] = mapped_column(
+        ForeignKey("groups.id", ondelete="CASCADE"), primary_key=True, index=True
+    )
+
+
+class GrantRow(Base):
+    """A group may read a collection."""
+
+    __tablename__ = "grants"
+
+    group_id: Mapped[int] = mapped_column(
+        ForeignKey("groups.id", ondelete="CASCADE"), primary_key=True
+    )
+    collection_id: Mapped[int] = mapped_column(
+        ForeignKey("collections.id", ondelete="CASCADE"), primary_key=True, index=True
+    )
+
+
+class SourceRow(Base):
+    """A folder ingested into a collection."""
+
+    __tablename__ = "sources"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    collection_id: Mapped[int] = mapped_column(ForeignKey("collections.id", ondelete="CASCADE"))
+    root: Mapped[str]
+    __table_args__ = (UniqueConstraint("collection_id", "root"),)
+
+
+class ContentRow(Base):
+    """Bytes, as one recipe read them. Never changed once written."""
+
+    __tablename__ = "contents"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    sha256: Mapped[str]
+    recipe: Mapped[str]
+    name: Mapped[str]
+    title: Mapped[str]
+    date: Mapped[str | None]
+    media_type: Mapped[str]
+    size_bytes: Mapped[int]
+    flags: Mapped[list[str]] = mapped_column(JSON)
+    n_pages: Mapped[int]
+    n_chunks: Mapped[int]
+    embedder_fingerprint: Mapped[str]
+    # An id in a stored answer must never come to mean another content.
+    __table_args__ = (UniqueConstraint("sha256", "recipe", "name"), {"sqlite_autoincrement": True})
+
+
+class PageRow(Base):
+    """A page's text; what citations point into."""
+
+    __tablename__ = "pages"
+
+    content_id: Mapped[int] = mapped_column(
+        ForeignKey("contents.id", ondelete="CASCADE"), primary_key=True
+    )
+    page_index: Mapped[int] = mapped_column(primary_key=True)
+    page_number: Mapped[int | None]
+    text: Mapped[str]
+
+
+class ChunkRow(Base):
+    """A span of a page with its vector."""
+
+    __tablename__ = "chunks"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    content_id: Mapped[int]
+    page_index: Mapped[int]
+    span_start: Mapped[int]
+    span_end: Mapped[int]
+    heading: Mapped[str]
+    vector: Mapped[bytes]
+    """float32, little-endian, unit norm."""
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["content_id", "page_index"],
+            ["pages.content_id", "pages.page_index"],
+            ondelete="CASCADE",
+        ),
+        UniqueConstraint("content_id", "page_index", "span_start"),
+        CheckConstraint("0 <= span_start AND span_start < span_end", name="span"),
+        {"sqlite_autoincrement": True},
+    )
+
+
+class DocumentRow(Base):
+    """A file of a source folder, in its current version."""
+
+    __tablename__ = "documents"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    source_id: Mapped[int] = mapped_column(ForeignKey("sources.id", ondelete="CASCADE"))
+    path: Mapped[str]
+    content_id: Mapped[int] = mapped_column(ForeignKey("contents.id"), index=True)
+    __table_args__ = (UniqueConstraint("source_id", "path"),)
+
+
+class VersionRow(Base):
+    """A version a document has or had."""
+
+    __tablename__ = "document_versions"
+
+    document_id: Mapped[str] = mapped_column(
+        ForeignKey("documents.id", ondelete="CASCADE"), primary_key=True
+    )
+    ordinal: Mapped[int] = mapped_column(primary_key=True)
+    content_id: Mapped[int] = mapped_column(ForeignKey("contents.id"), index=True)
+    added_at: Mapped[str]
+
+
+class RejectionRow(Base):
+    """The latest bytes of a file, not taken in; skipped until they change."""
+
+    __tablename__ = "rejections"
+
+    source_id: Mapped[int] = mapped_column(
+        ForeignKey("sources.id", ondelete="CASCADE"), primary_key=True
+    )
+    path: Mapped[str] = mapped_column(primary_key=True)
+    sha256: Mapped[str | None]
+    recipe: Mapped[str]
+    reason: Mapped[str]
+    detail: Mapped[str]
+
+
+class GenerationRow(Base):
+    """One publish; the newest is current."""
+
+    __tablename__ = "generations"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    created_at: Mapped[str]
+    embedder_fingerprint: Mapped[str]
+    __table_args__ = ({"sqlite_autoincrement": True},)
+
+
+class SegmentRow(Base):
+    """The index files of the current generation, named by their hashes."""
+
+    __tablename__ = "segments"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    vectors_sha256: Mapped[str]
+    postings_sha256: Mapped[str]
+    n_chunks: Mapped[int]

@@ -1,0 +1,175 @@
+"""Segments: immutable index files, each holding some chunks' vectors and postings.
+
+A file is named by the SHA-256 of its bytes, which the catalog records in the transaction that
+publishes it. Reading checks the hash first; nothing here is ever unpickled.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from assistant.errors import IndexDamagedError, StoreError
+from assistant.store.files import write_durably
+from assistant.store.postings import Int64s, Postings, build_postings, merge_postings
+from models.types import FloatMatrix
+
+UNIT_TOLERANCE = 1e-3
+REBUILD = "rebuild the index from the catalog with `plinth doctor --repair`"
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentFiles:
+    """The hashes, and thereby the names, of a segment's two files."""
+
+    vectors_sha256: str
+    postings_sha256: str
+    n_chunks: int
+
+    @property
+    def names(self) -> tuple[str, str]:
+        """Names of the vectors' and the postings' file in the index folder."""
+        return f"{self.vectors_sha256}.faiss", f"{self.postings_sha256}.npz"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Segment:
+    """Some chunks, searchable; row i of every part is chunk `chunk_ids[i]`."""
+
+    chunk_ids: Int64s
+    """Ascending."""
+    vectors: Any
+    """`faiss.IndexFlatIP` of unit vectors."""
+    postings: Postings
+
+    def __repr__(self) -> str:
+        return f"Segment({len(self.chunk_ids)} chunks)"
+
+
+def build_segment(chunk_ids: Int64s, vectors: FloatMatrix, texts: Sequence[str]) -> Segment:
+    """Return a segment of chunks.
+
+    Args:
+        chunk_ids: Ascending, shape [n].
+        vectors: Unit vectors, shape [n, dim].
+        texts: `indexed_text` of each chunk.
+
+    Raises:
+        StoreError: a vector is not finite or not of unit length; it would poison every search.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        norms = np.linalg.norm(vectors, axis=1)
+    if not (np.abs(norms - 1) <= UNIT_TOLERANCE).all():
+        message = "cannot index: a vector is not finite or not of unit length; check the embedder"
+        raise StoreError(message)
+    return Segment(chunk_ids, _flat_index(vectors), build_postings(texts))
+
+
+def merge_segments(segments: Sequence[Segment], keep: Int64s) -> Segment:
+    """Return one segment with those chunks of several that are in `keep` (ascending ids)."""
+    kept = [np.isin(segment.chunk_ids, keep, assume_unique=True) for segment in segments]
+    pairs = list(zip(segments, kept, strict=True))
+    chunk_ids = np.concatenate([segment.chunk_ids[mask] for segment, mask in pairs])
+    vectors = np.concatenate([_matrix(segment.vectors)[mask] for segment, mask in pairs])
+    order = np.argsort(chunk_ids)
+    postings = merge_postings([(segment.postings, mask) for segment, mask in pairs], order)
+    return Segment(chunk_ids[order], _flat_index(vectors[order]), postings)
+
+
+class IndexFolder:
+    """The folder with the segments' files."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def write(self, segment: Segment) -> SegmentFiles:
+        """Write a segment durably; nothing refers to it until a transaction does.
+
+        Raises:
+            StoreError: the disk is full or refuses.
+        """
+        vectors = load_faiss().serialize_index(segment.vectors).tobytes()
+        buffer = io.BytesIO()
+        postings = segment.postings
+        np.savez(
+            buffer,
+            chunk_ids=segment.chunk_ids,
+            terms=np.frombuffer("\n".join(postings.terms).encode(), dtype=np.uint8),
+            indptr=postings.indptr,
+            rows=postings.rows,
+            frequencies=postings.frequencies,
+            lengths=postings.lengths,
+        )
+        _, vectors_sha256 = write_durably(self._folder, [vectors], "{sha256}.faiss")
+        _, postings_sha256 = write_durably(self._folder, [buffer.getbuffer()], "{sha256}.npz")
+        return SegmentFiles(vectors_sha256, postings_sha256, len(segment.chunk_ids))
+
+    def read(self, files: SegmentFiles) -> Segment:
+        """Return a segment after checking its files against their hashes.
+
+        Raises:
+            IndexDamagedError: a file is not what was written.
+            FileNotFoundError: a file is gone, most likely to a later generation.
+        """
+        vectors_bytes, postings_bytes = (self._verified(name) for name in files.names)
+        vectors = load_faiss().deserialize_index(np.frombuffer(vectors_bytes, dtype=np.uint8))
+        with np.load(io.BytesIO(postings_bytes), allow_pickle=False) as arrays:
+            names = arrays["terms"].tobytes().decode()
+            postings = Postings(
+                terms={name: i for i, name in enumerate(names.split("\n"))} if names else {},
+                indptr=arrays["indptr"],
+                rows=arrays["rows"],
+                frequencies=arrays["frequencies"],
+                lengths=arrays["lengths"],
+            )
+            return Segment(arrays["chunk_ids"], vectors, postings)
+
+    def chunk_ids(self, files: SegmentFiles) -> Int64s:
+        """Return the ids of a segment's chunks, ascending, without reading the rest."""
+        path = self._folder / files.names[1]
+        try:
+            with np.load(path, allow_pickle=False) as arrays:
+                ids: Int64s = arrays["chunk_ids"]
+        except (OSError, ValueError, KeyError) as error:
+            message = f"index file {path.name!r} cannot be read; {REBUILD}"
+            raise IndexDamagedError(message) from error
+        return ids
+
+    def remove_except(self, wanted: Collection[SegmentFiles]) -> None:
+        """Delete every file that belongs to none of these segments."""
+        names = {name for files in wanted for name in files.names}
+        for path in self._folder.glob("*"):
+            if path.name not in names:
+                path.unlink(missing_ok=True)
+
+    def _verified(self, name: str) -> bytes:
+        content = (self._folder / name).read_bytes()
+        if hashlib.sha256(content).hexdigest() != name.partition(".")[0]:
+            message = f"index file {name!r} does not match its hash in the catalog; {REBUILD}"
+            raise IndexDamagedError(message)
+        return content
+
+
+def load_faiss() -> Any:
+    """Return the faiss module, untyped; it is slow to import and only an index needs it."""
+    import faiss
+
+    return faiss
+
+
+def _flat_index(vectors: FloatMatrix) -> Any:
+    index = load_faiss().IndexFlatIP(vectors.shape[1])
+    index.add(np.ascontiguousarray(vectors, dtype=np.float32))
+    return index
+
+
+def _matrix(index: Any) -> NDArray[np.float32]:
+    matrix: NDArray[np.float32] = index.reconstruct_n(0, index.ntotal)
+    return matrix

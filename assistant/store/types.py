@@ -1,0 +1,250 @@
+"""Values that go into the store and come out of it; its rows never leave the package."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from assistant.access import Role
+from assistant.types import Chunk, CollectionId, DocumentId, DocumentRef, Span, Version
+from models.types import FloatMatrix
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class ContentKey:
+    """What makes a stored content: which bytes, read how, and under which name if that matters."""
+
+    sha256: Version
+    recipe: str
+    """Fingerprint of everything that turned the bytes into pages, chunks and vectors."""
+    name: str = ""
+    """The file name's stem where the file states no title, else empty.
+
+    The stem is then indexed as the title, so untitled files of equal bytes share their content
+    only under equal stems: no reader's ranking depends on the name of a file they may not see.
+    """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewPage:
+    """A page to store."""
+
+    page_number: int | None
+    """1-based physical page; None where the format has none."""
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewChunk:
+    """A chunk to store: a span of one of the pages it comes with."""
+
+    page_index: int
+    span: Span
+    heading: str
+    """Headings above it, outermost first, joined with ' > '; may be empty. Indexed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class NewContent:
+    """A parsed, chunked and embedded file, ready to be published."""
+
+    key: ContentKey
+    title: str
+    """Title the file states; empty if and only if `key.name` is not."""
+    date: str | None
+    """ISO date the file says it is from; None when it says nothing."""
+    media_type: str
+    size_bytes: int
+    flags: tuple[str, ...]
+    pages: tuple[NewPage, ...]
+    chunks: tuple[NewChunk, ...]
+    vectors: FloatMatrix
+    """Shape [len(chunks), dim], unit norm, of `indexed_text` of each chunk."""
+
+    def __post_init__(self) -> None:
+        if bool(self.title) == bool(self.key.name):
+            message = f"content {self.key!r} needs either a title or a name to stand for it"
+            raise ValueError(message)
+        if self.vectors.ndim != 2 or len(self.vectors) != len(self.chunks):
+            message = f"{len(self.chunks)} chunks came with vectors of shape {self.vectors.shape}"
+            raise ValueError(message)
+        for chunk in self.chunks:
+            if not 0 <= chunk.page_index < len(self.pages):
+                message = f"chunk {chunk!r} is on none of the {len(self.pages)} pages"
+                raise ValueError(message)
+            if not chunk.span.start < chunk.span.end <= len(self.pages[chunk.page_index].text):
+                message = f"chunk {chunk!r} is empty or beyond its page's text"
+                raise ValueError(message)
+
+    def __repr__(self) -> str:
+        return f"NewContent({self.key!r}, {len(self.pages)} pages, {len(self.chunks)} chunks)"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DocumentPut:
+    """A document to add, or to point at another content."""
+
+    path: str
+    """Relative to the source folder, forward slashes."""
+    content: ContentKey
+    """Of this batch or stored already (`Catalog.find_content`)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RejectionPut:
+    """A file to remember as rejected; an earlier good version of it keeps answering, flagged."""
+
+    path: str
+    sha256: Version | None
+    """None if its bytes could not be read."""
+    recipe: str
+    reason: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublishBatch:
+    """Everything that becomes visible in one step, all of one collection and source folder."""
+
+    collection: str
+    """Name of an existing collection."""
+    source: str
+    """Absolute path of the ingested folder."""
+    embedder_fingerprint: str
+    contents: Sequence[NewContent] = ()
+    documents: Sequence[DocumentPut] = ()
+    rejections: Sequence[RejectionPut] = ()
+    removals: Sequence[str] = ()
+    """Paths whose documents and rejections go; unknown ones are ignored."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownFile:
+    """What the catalog knows of a file from earlier ingests: the latest bytes it saw."""
+
+    sha256: Version | None
+    """None: it was rejected unread."""
+    recipe: str
+    document_id: DocumentId | None
+    """The document it is; None if it never was one."""
+    reason: str | None = None
+    """Why these bytes were rejected; None for a good document."""
+    detail: str | None = None
+    n_pages: int = 0
+    n_chunks: int = 0
+    flags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DocumentSummary:
+    """A document in its current version."""
+
+    document: str
+    document_id: DocumentId
+    collection: str
+    source: str
+    version: Version
+    title: str
+    date: str | None
+    media_type: str
+    size_bytes: int
+    n_pages: int
+    n_chunks: int
+    flags: tuple[str, ...]
+    """Sorted; `newer-version-rejected` when the file's latest bytes could not be taken in."""
+    added_at: str
+    """ISO time in UTC at which this version was published."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DocumentVersion:
+    """One version of a document; the newest answers."""
+
+    version: Version
+    content_id: int
+    added_at: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredPage:
+    """A page as it is cited."""
+
+    page_index: int
+    page_number: int | None
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DocumentDetail:
+    """A document with its history."""
+
+    summary: DocumentSummary
+    versions: tuple[DocumentVersion, ...]
+    """Oldest first; the last one is current."""
+    pages: tuple[StoredPage, ...]
+    """Of the current version."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadableChunk:
+    """A chunk of a current version and the document through which the reader sees it."""
+
+    chunk: Chunk
+    document: DocumentRef
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RejectedFile:
+    """A file that could not be taken in."""
+
+    document: str
+    collection: str
+    source: str
+    reason: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CollectionSummary:
+    """A collection and who may read it."""
+
+    collection_id: CollectionId
+    name: str
+    n_documents: int
+    groups: tuple[str, ...]
+    """Sorted; empty: admins only."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupSummary:
+    """A group, its members and the collections it may read, each sorted."""
+
+    name: str
+    users: tuple[str, ...]
+    collections: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UserSummary:
+    """A person."""
+
+    name: str
+    role: Role
+    suspended: bool
+    groups: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CorpusCounts:
+    """How much there is."""
+
+    n_collections: int
+    n_documents: int
+    n_contents: int
+    n_pages: int
+    n_chunks: int
+    """Earlier versions included."""
+    n_live_chunks: int
+    """Those of current versions: what a search can find."""
+    n_rejected: int
+    n_segments: int

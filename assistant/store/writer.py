@@ -1,0 +1,295 @@
+"""Writing the catalog: one writer, each change whole or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
+
+from assistant.access import Role
+from assistant.errors import UnknownNameError
+from assistant.store import people, queries
+from assistant.store.catalog import Catalog, open_database
+from assistant.store.database import Database
+from assistant.store.index import IndexRefresh, now, refresh_index
+from assistant.store.layout import Layout
+from assistant.store.lock import WriterLock
+from assistant.store.originals import Originals
+from assistant.store.publishing import apply_batch, purge_contents
+from assistant.store.rows import (
+    CollectionRow,
+    ContentRow,
+    DocumentRow,
+    GenerationRow,
+    GrantRow,
+    GroupRow,
+    UserRow,
+)
+from assistant.store.segments import IndexFolder
+from assistant.store.types import PublishBatch
+from assistant.types import CollectionId, DocumentId, Version
+
+DEFAULT_WAIT_S = 5.0
+
+
+@contextmanager
+def open_writer(data_dir: Path, *, wait_s: float = DEFAULT_WAIT_S) -> Iterator[CatalogWriter]:
+    """Open a data dir for writing, as the only writer; a missing one is made.
+
+    Files that a killed writer left behind are removed.
+
+    Args:
+        data_dir: The data dir.
+        wait_s: How long to wait for another writer.
+
+    Raises:
+        WriterBusyError: another process kept writing; the message says which.
+        SchemaTooNewError: a later Plinth wrote the catalog.
+        StoreError: the data dir cannot be written.
+    """
+    layout = Layout(data_dir)
+    database = open_database(layout)
+    try:
+        with WriterLock(layout.lock, wait_s=wait_s):
+            database.migrate()
+            writer = CatalogWriter(layout, database)
+            writer.remove_leftovers()
+            yield writer
+    finally:
+        database.close()
+
+
+class CatalogWriter:
+    """All changes to a data dir. For one thread; made by `open_writer`.
+
+    Attributes:
+        catalog: Reads the same data dir; sees every change once its method has returned.
+    """
+
+    def __init__(self, layout: Layout, database: Database) -> None:
+        self._database = database
+        self._folder = IndexFolder(layout.index)
+        self._originals = Originals(layout.originals)
+        self._kept: set[Version] = set()  # originals on their way to a publish
+        self.catalog = Catalog(layout, database)
+
+    # Documents
+
+    def keep_original(self, file: Path) -> tuple[Path, Version]:
+        """Copy a file into the data dir; parse the copy, which cannot change meanwhile.
+
+        The one method that may run in several threads. A copy that no published content comes to
+        belong to is removed by the next writer.
+
+        Returns:
+            The copy and the SHA-256 of exactly its bytes.
+
+        Raises:
+            StoreError: the copy cannot be written.
+            OSError: the file cannot be read.
+        """
+        path, version = self._originals.keep(file)
+        self._kept.add(version)
+        return path, version
+
+    def publish(self, batch: PublishBatch) -> int:
+        """Make a batch visible in one step and return the new index generation.
+
+        Atomicity: rows and index appear together or, on an error or a crash, not at all.
+
+        Raises:
+            UnknownNameError: no such collection.
+            IndexMismatchError: earlier documents were embedded by another embedder.
+            StoreError: a document names an unknown content, or the disk refuses.
+        """
+        with self._database.writing() as session:
+            apply_batch(session, batch, now())
+            gone = purge_contents(session)
+            refresh = refresh_index(session, self._folder, batch.embedder_fingerprint)
+        self._kept.difference_update(document.content.sha256 for document in batch.documents)
+        self._clean_up(refresh, gone)
+        return refresh.generation
+
+    def delete_document(self, document_id: DocumentId) -> int:
+        """Delete a document with all its versions and, with the last link, what it held.
+
+        Returns:
+            The new index generation.
+
+        Raises:
+            UnknownNameError: no such document.
+        """
+        with self._database.writing() as session:
+            document = session.get(DocumentRow, document_id)
+            if document is None:
+                message = f"no document {document_id!r}; `plinth docs list` shows the ids"
+                raise UnknownNameError(message)
+            session.delete(document)
+            gone, refresh = self._after_deletion(session)
+        self._clean_up(refresh, gone)
+        return refresh.generation
+
+    def rebuild_index(self) -> int:
+        """Make the whole index anew from the catalog and return the new generation."""
+        with self._database.writing() as session:
+            fingerprint = _latest_embedder(session)
+            refresh = refresh_index(session, self._folder, fingerprint, rebuild=True)
+        self._clean_up(refresh, frozenset())
+        return refresh.generation
+
+    def remove_leftovers(self) -> None:
+        """Remove files that a killed writer left without a row that refers to them."""
+        with self._database.reading() as session:
+            files = queries.segment_files(session)
+            versions = frozenset(session.scalars(select(ContentRow.sha256)))
+        self._folder.remove_except(files)
+        self._originals.remove_partial()
+        for version in self._originals.versions():
+            if version not in versions:
+                self._originals.remove(version)
+
+    def _after_deletion(self, session: Session) -> tuple[frozenset[Version], IndexRefresh]:
+        session.flush()
+        gone = purge_contents(session)
+        return gone, refresh_index(session, self._folder, _latest_embedder(session))
+
+    def _clean_up(self, refresh: IndexRefresh, gone: frozenset[Version]) -> None:
+        self._folder.remove_except(refresh.segments)
+        for version in gone - self._kept:
+            self._originals.remove(version)
+        if gone:
+            self._database.forget_deleted()
+
+    # Collections and grants
+
+    def add_collection(self, name: str) -> CollectionId:
+        """Add a collection that only admins may read until it is granted.
+
+        Raises:
+            NameTakenError: it exists.
+            InvalidNameError: nothing can be called that.
+        """
+        with self._database.writing() as session:
+            row = CollectionRow(name=name)
+            people.add_named(session, row)
+            return CollectionId(row.id)
+
+    def remove_collection(self, name: str) -> int:
+        """Delete a collection with its documents and grants.
+
+        Returns:
+            The new index generation.
+
+        Raises:
+            UnknownNameError: no such collection.
+        """
+        with self._database.writing() as session:
+            session.delete(people.named(session, CollectionRow, name))
+            gone, refresh = self._after_deletion(session)
+        self._clean_up(refresh, gone)
+        return refresh.generation
+
+    def grant(self, collection: str, group: str) -> None:
+        """Let a group read a collection; silent if it may already.
+
+        Raises:
+            UnknownNameError: no such collection or group.
+        """
+        with self._database.writing() as session:
+            session.merge(_grant(session, collection, group))
+
+    def revoke(self, collection: str, group: str) -> None:
+        """Stop a group from reading a collection; silent if it may not anyway.
+
+        Raises:
+            UnknownNameError: no such collection or group.
+        """
+        with self._database.writing() as session:
+            grant = _grant(session, collection, group)
+            session.execute(
+                delete(GrantRow).filter_by(
+                    group_id=grant.group_id, collection_id=grant.collection_id
+                )
+            )
+
+    # People
+
+    def add_group(self, name: str) -> None:
+        """Add a group without members.
+
+        Raises:
+            NameTakenError: it exists.
+            InvalidNameError: nothing can be called that.
+        """
+        with self._database.writing() as session:
+            people.add_named(session, GroupRow(name=name))
+
+    def remove_group(self, name: str) -> None:
+        """Remove a group with its memberships and grants.
+
+        Raises:
+            UnknownNameError: no such group.
+        """
+        with self._database.writing() as session:
+            session.delete(people.named(session, GroupRow, name))
+
+    def add_user(
+        self, name: str, *, role: Role = Role.EMPLOYEE, groups: Iterable[str] = ()
+    ) -> None:
+        """Add a person.
+
+        Raises:
+            NameTakenError: the name exists.
+            InvalidNameError: nobody can be called that.
+            UnknownNameError: no such group.
+        """
+        with self._database.writing() as session:
+            row = UserRow(name=name, role=role.value)
+            people.add_named(session, row)
+            people.set_members(session, row, groups)
+
+    def change_user(
+        self,
+        name: str,
+        *,
+        role: Role | None = None,
+        groups: Iterable[str] | None = None,
+        suspended: bool | None = None,
+    ) -> None:
+        """Change a person's role, groups or suspension; None leaves as it is.
+
+        Raises:
+            UnknownNameError: no such user or group.
+        """
+        with self._database.writing() as session:
+            row = people.named(session, UserRow, name)
+            if role is not None:
+                row.role = role.value
+            if suspended is not None:
+                row.suspended = suspended
+            if groups is not None:
+                people.set_members(session, row, groups)
+
+    def remove_user(self, name: str) -> None:
+        """Remove a person.
+
+        Raises:
+            UnknownNameError: no such user.
+        """
+        with self._database.writing() as session:
+            session.delete(people.named(session, UserRow, name))
+
+
+def _grant(session: Session, collection: str, group: str) -> GrantRow:
+    return GrantRow(
+        group_id=people.named(session, GroupRow, group).id,
+        collection_id=people.named(session, CollectionRow, collection).id,
+    )
+
+
+def _latest_embedder(session: Session) -> str:
+    latest = select(GenerationRow.embedder_fingerprint).order_by(GenerationRow.id.desc()).limit(1)
+    return session.scalar(latest) or ""

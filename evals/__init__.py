@@ -1,0 +1,1 @@
+"""Suites, metrics, runs and reports."""

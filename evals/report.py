@@ -1,0 +1,120 @@
+"""Reports of a run: figures with their counts and intervals, as JSON and as Markdown."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from evals.bootstrap import Figure
+from evals.metrics import score_suite
+from evals.runs import Run, write_text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SuiteReport:
+    """What a run measured on one suite."""
+
+    n: int
+    """Cases asked."""
+    errors: Mapping[str, str]
+    """What went wrong, by case id."""
+    unscored: int
+    """Cases without a reply, for an error or because the run was stopped."""
+    figures: Mapping[str, Figure]
+    """By metric, in report order."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """What a run measured."""
+
+    run: Run
+    suites: Mapping[str, SuiteReport]
+    models: tuple[Mapping[str, Any], ...]
+    """The distinct `model` records of the replies; more than one means that one changed."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return values by metric, with counts and intervals beside them."""
+        return {
+            "run": self.run.id,
+            "started": self.run.started,
+            "finished": self.run.finished,
+            "plan": dict(self.run.plan),
+            "models": [dict(model) for model in self.models],
+            "suites": {name: _suite_to_json(suite) for name, suite in self.suites.items()},
+        }
+
+    def to_markdown(self) -> str:
+        """Return a table for each suite under a line that says what was measured."""
+        return "\n".join(self._lines()) + "\n"
+
+    def _lines(self) -> Iterator[str]:
+        yield f"# Run {self.run.id}"
+        yield ""
+        state = "" if self.run.finished else " **Not finished.**"
+        drawn = self.run.plan["sample"]
+        drawing = (
+            "" if drawn is None else f", {drawn} a suite drawn with seed {self.run.plan['seed']}"
+        )
+        yield f"Started {self.run.started}{drawing}.{state}"
+        for model in self.models:
+            yield (
+                f"Generator {model['generator']} ({model['generator_sha256'][:12] or 'no hash'}), "
+                f"embedder {model['embedder']}, prompt {model['prompt_version']}."
+            )
+        for name, suite in self.suites.items():
+            yield ""
+            yield f"## {name}: {suite.n} cases, {suite.unscored} unscored"
+            yield ""
+            yield "| metric | value | 95 % interval | n |"
+            yield "|---|--:|--:|--:|"
+            for metric, figure in suite.figures.items():
+                places = 0 if "_ms_" in metric else 3
+                value, low, high = (
+                    f"{number:.{places}f}" for number in (figure.value, figure.low, figure.high)
+                )
+                yield f"| {metric} | {value} | {low} – {high} | {figure.n} |"
+            for case_id, error in suite.errors.items():
+                yield ""
+                yield f"Unscored `{case_id}`: {error}"
+
+
+def report_run(run: Run) -> Report:
+    """Score the replies of a run, finished or not."""
+    suites = {}
+    models: dict[str, Mapping[str, Any]] = {}
+    for suite in run.suites():
+        replies = run.replies(suite.name)
+        suites[suite.name] = SuiteReport(
+            n=len(suite.cases),
+            errors=run.errors(suite.name),
+            unscored=sum(case.id not in replies for case in suite.cases),
+            figures=score_suite(suite.cases, replies, page_tolerance=suite.page_tolerance),
+        )
+        for reply in replies.values():
+            models.setdefault(json.dumps(reply["model"], sort_keys=True), reply["model"])
+    return Report(run=run, suites=suites, models=tuple(models.values()))
+
+
+def write_report(report: Report) -> None:
+    """Put `report.json` and `report.md` into the run's folder, replacing earlier ones."""
+    text = json.dumps(report.to_json(), ensure_ascii=False, indent=2) + "\n"
+    write_text(report.run.folder / "report.json", text)
+    write_text(report.run.folder / "report.md", report.to_markdown())
+
+
+def _suite_to_json(suite: SuiteReport) -> dict[str, Any]:
+    values = {metric: round(figure.value, 4) for metric, figure in suite.figures.items()}
+    intervals = {
+        metric: {"low": round(figure.low, 4), "high": round(figure.high, 4), "n": figure.n}
+        for metric, figure in suite.figures.items()
+    }
+    return {
+        "n": suite.n,
+        "unscored": suite.unscored,
+        **values,
+        "intervals": intervals,
+        "errors": dict(suite.errors),
+    }

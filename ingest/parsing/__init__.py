@@ -1,0 +1,1 @@
+"""Parsers of document formats, and the processes that run them within limits."""

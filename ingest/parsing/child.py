@@ -1,0 +1,114 @@
+"""The process that parses untrusted files: `python -m ingest.parsing.child SETTINGS`.
+
+Reads one absolute path a line as JSON from standard input, answers one JSON object a line on
+standard output: {"document": …} or {"reason": …, "detail": …}, after a line that says it is
+ready. It limits itself as far as the
+operating system does that for it; the parent, which may not trust it, watches the clock and the
+length of the answer.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import queue
+import resource
+import signal
+import sys
+import threading
+from pathlib import Path
+from typing import IO
+
+from ingest.errors import RejectedFileError
+from ingest.parsing.document_json import document_to_json
+from ingest.parsing.registry import parse_file
+from ingest.settings import IngestSettings
+from ingest.types import RejectReason
+
+READY = "ready\n"
+"""Written once, before the first request is read."""
+_GRACE_S = 5
+"""The child's own alarm goes off this long after the parent should have ended it."""
+
+
+def main() -> None:
+    """Serve requests until standard input ends; SETTINGS are `IngestSettings` as JSON."""
+    settings = IngestSettings.model_validate_json(sys.argv[1])
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what Ctrl-C means
+    logging.disable()  # libraries log pieces of the documents they read
+    replies = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8", errors="replace")
+    # Whatever a library prints must not look like a reply.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    limit_memory(settings.max_memory_bytes)
+    replies.write(READY)
+    replies.flush()
+    serve(_requests(), replies, settings)
+
+
+def serve(requests: queue.SimpleQueue[str], replies: IO[str], settings: IngestSettings) -> None:
+    """Answer each request in turn until an empty one comes."""
+    while line := requests.get():
+        signal.setitimer(signal.ITIMER_REAL, settings.max_parse_s + _GRACE_S)
+        reply = answer(Path(json.loads(line)), settings)
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        replies.write(reply + "\n")
+        replies.flush()
+
+
+def answer(path: Path, settings: IngestSettings) -> str:
+    """Return the reply for one file as a line of JSON; any failure becomes a rejection."""
+    try:
+        # One expression, so that running out of memory while writing the reply is caught too.
+        return json.dumps(
+            {"document": document_to_json(parse_file(path, settings))}, ensure_ascii=False
+        )
+    except RejectedFileError as error:
+        return _rejection(error.reason, error.detail)
+    except MemoryError:
+        limit = settings.max_memory_bytes
+        return _rejection(
+            RejectReason.TOO_MUCH_MEMORY,
+            f"parsing it takes more than {limit:,} bytes of memory; "
+            "split it or raise ingest.max_memory_bytes",
+        )
+    except RecursionError:
+        return _rejection(
+            RejectReason.CORRUPT, "its parts are nested too deeply; save it anew, or as PDF"
+        )
+    except Exception as error:  # noqa: BLE001 - the boundary: no file may end its child
+        return _rejection(
+            RejectReason.CORRUPT,
+            f"it is not as its format wants it ({type(error).__name__}); save it anew, or as PDF",
+        )
+
+
+def limit_memory(max_memory_bytes: int) -> None:
+    """Let this process's address space grow by at most `max_memory_bytes` from here on."""
+    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
+    limit = pages * resource.getpagesize() + max_memory_bytes
+    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+
+
+def _requests() -> queue.SimpleQueue[str]:
+    """Return the lines of standard input as they come; the process ends when they end.
+
+    A thread of its own notices the parent's end also while a file is being parsed.
+    """
+    requests: queue.SimpleQueue[str] = queue.SimpleQueue()
+
+    def read() -> None:
+        for line in sys.stdin:
+            requests.put(line)
+        os._exit(0)
+
+    threading.Thread(target=read, daemon=True).start()
+    return requests
+
+
+def _rejection(reason: str, detail: str) -> str:
+    return json.dumps({"reason": reason, "detail": detail})
+
+
+if __name__ == "__main__":
+    main()

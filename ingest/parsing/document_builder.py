@@ -1,0 +1,176 @@
+"""Collect what a parser reads, block by block, into pages whose spans are true by construction."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+from assistant.types import Span
+from ingest.errors import RejectedFileError
+from ingest.parsing.metadata import meaningful_title
+from ingest.parsing.normalise import normalise, normalise_code, normalise_line
+from ingest.settings import IngestSettings
+from ingest.types import Heading, ParsedDocument, ParsedPage, RejectReason, TableRow
+
+CELL_SEPARATOR = " | "
+MAX_HEADING_CHARS = 300
+MAX_HEADER_CHARS = 600
+_LETTER = re.compile(r"[^\W\d_]")
+
+
+class DocumentBuilder:
+    """Takes blocks in reading order; every text given is normalised here and nowhere else.
+
+    Blocks are separated by a blank line, rows of one table and items of one list by a line feed.
+
+    Attributes:
+        title: What the file's metadata says; junk such as "Microsoft Word - x.doc" is ignored.
+            Without one, the foremost heading becomes the title.
+        date: ISO date, or None.
+        flags: Things an admin should see.
+    """
+
+    def __init__(self, media_type: str, limits: IngestSettings) -> None:
+        self.title = ""
+        self.date: str | None = None
+        self.flags: set[str] = set()
+        self._media_type = media_type
+        self._limits = limits
+        self._pages: list[ParsedPage] = []
+        self._n_chars = 0
+        self._last_kind = ""
+        self._start_page()
+
+    def heading(self, text: str, level: int) -> None:
+        """Add a heading; one too long to be a heading becomes a paragraph."""
+        text = normalise_line(text)
+        if len(text) > MAX_HEADING_CHARS:
+            self.paragraph(text)
+        elif span := self._add(text, separator="\n\n"):
+            self._headings.append(Heading(span=span, level=min(max(level, 1), 9)))
+
+    def paragraph(self, text: str) -> None:
+        """Add prose; line feeds in it stay."""
+        self._add(normalise(text), separator="\n\n")
+
+    def item(self, text: str) -> None:
+        """Add a list item with its mark, on a line below the item before it."""
+        self._add(normalise(text), separator="\n" if self._last_kind == "item" else "\n\n")
+        self._last_kind = "item"
+
+    def code(self, text: str) -> None:
+        """Add text whose indentation means something."""
+        self._add(normalise_code(text), separator="\n\n")
+
+    def table(self, rows: Iterable[Sequence[str]]) -> None:
+        """Add the rows of one table; the first is its header if it looks like one."""
+        header = ""
+        is_first = True
+        for cells in rows:
+            text = self.row(cells, header=header, starts_table=is_first)
+            if text and is_first:
+                header = text if is_header(cells) else ""
+                is_first = False
+
+    def row(self, cells: Sequence[str], *, header: str, starts_table: bool) -> str:
+        """Add a row of a table and return its text; a row of empty cells adds nothing."""
+        text = CELL_SEPARATOR.join(normalise_line(cell) for cell in cells)
+        text = normalise_line(text.rstrip(CELL_SEPARATOR))
+        span = self._add(text, separator="\n\n" if starts_table else "\n")
+        if span and header:
+            self._table_rows.append(TableRow(span=span, header=header[:MAX_HEADER_CHARS]))
+        return text
+
+    def end_page(self, page_number: int | None = None) -> None:
+        """Close the page; what is added next belongs to the following one.
+
+        Raises:
+            RejectedFileError: the document has more pages than allowed.
+        """
+        page = ParsedPage(
+            page_number=page_number,
+            text="".join(self._parts),
+            headings=tuple(self._headings),
+            table_rows=tuple(self._table_rows),
+        )
+        self._pages.append(page)
+        check_n_pages(len(self._pages), self._limits)
+        self._start_page()
+
+    def build(self) -> ParsedDocument:
+        """Return the document of the pages closed so far.
+
+        Raises:
+            RejectedFileError: no page has any text.
+        """
+        empty = sum(1 for page in self._pages if not page.text)
+        if empty == len(self._pages):
+            raise self._no_text_rejection()
+        if empty:
+            self.flags.add("pages-without-text")
+        return ParsedDocument(
+            title=meaningful_title(self.title) or self._foremost_heading(),
+            date=self.date,
+            media_type=self._media_type,
+            pages=tuple(self._pages),
+            flags=tuple(sorted(self.flags)),
+        )
+
+    def _no_text_rejection(self) -> RejectedFileError:
+        if any(page.page_number for page in self._pages):
+            return RejectedFileError(
+                RejectReason.NO_TEXT,
+                f"none of its {len(self._pages)} pages holds text, most likely it is a scan or "
+                "pictures; run text recognition (OCR) first",
+            )
+        return RejectedFileError(RejectReason.EMPTY, "the file holds no text; nothing to add")
+
+    def _start_page(self) -> None:
+        self._parts: list[str] = []
+        self._length = 0
+        self._headings: list[Heading] = []
+        self._table_rows: list[TableRow] = []
+        self._last_kind = ""
+
+    def _add(self, text: str, *, separator: str) -> Span | None:
+        if not text:
+            return None
+        if self._parts:
+            self._parts.append(separator)
+            self._length += len(separator)
+        span = Span(self._length, self._length + len(text))
+        self._parts.append(text)
+        self._length = span.end
+        self._last_kind = ""
+        self._n_chars += len(text)
+        if self._n_chars > self._limits.max_chars:
+            raise RejectedFileError(
+                RejectReason.TOO_LARGE,
+                f"the text is longer than {self._limits.max_chars:,} characters; "
+                "split the file or raise ingest.max_chars",
+            )
+        return span
+
+    def _foremost_heading(self) -> str:
+        """Return the outermost heading of the first page that has one."""
+        for page in self._pages:
+            for heading in sorted(page.headings, key=lambda heading: heading.level):
+                if title := meaningful_title(heading.span.slice(page.text)):
+                    return title
+        return ""
+
+
+def is_header(cells: Sequence[str]) -> bool:
+    """Tell whether a table's first row names its columns: two or more cells, none a number."""
+    filled = [cell for cell in cells if cell.strip()]
+    return len(filled) >= 2 and all(_LETTER.search(cell) for cell in filled)
+
+
+def check_n_pages(n_pages: int, limits: IngestSettings) -> None:
+    """Reject a document of more pages than allowed; call it before reading them."""
+    if n_pages > limits.max_pages:
+        raise RejectedFileError(
+            RejectReason.TOO_LARGE,
+            f"the file has more than {limits.max_pages:,} pages; "
+            "split it or raise ingest.max_pages",
+        )

@@ -1,0 +1,101 @@
+"""PDF files: text by PDFium, page by page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pypdfium2
+import pypdfium2.raw as pdfium_c
+
+from ingest.errors import RejectedFileError
+from ingest.parsing.document_builder import DocumentBuilder, check_n_pages
+from ingest.parsing.metadata import iso_date
+from ingest.parsing.pdf_layout import (
+    add_page,
+    heading_key,
+    measure,
+    without_running_lines,
+)
+from ingest.parsing.pdf_lines import Line, read_lines
+from ingest.parsing.sniff import MediaType
+from ingest.settings import IngestSettings
+from ingest.types import ParsedDocument, RejectReason
+
+_MAX_OUTLINE_DEPTH = 8
+
+
+class PdfParser:
+    """Reads PDF files; a page of the document is a physical page."""
+
+    def __init__(self, settings: IngestSettings) -> None:
+        self._settings = settings
+
+    def parse(self, path: Path) -> ParsedDocument:
+        """Return the pages of the PDF at `path`; see `Parser.parse`."""
+        builder = DocumentBuilder(MediaType.PDF, self._settings)
+        with _open(path) as pdf:
+            check_n_pages(len(pdf), self._settings)
+            metadata = pdf.get_metadata_dict()
+            builder.title = metadata.get("Title", "")
+            builder.date = iso_date(metadata.get("ModDate")) or iso_date(
+                metadata.get("CreationDate")
+            )
+            outline = _outline(pdf)
+            pages = [self._page_lines(pdf, index, builder) for index in range(len(pdf))]
+        pages, had_running_lines = without_running_lines(pages)
+        if had_running_lines:
+            builder.flags.add("running-headers-removed")
+        typography = measure(pages)
+        for index, lines in enumerate(pages):
+            add_page(builder, lines, typography, outline.get(index, {}))
+            builder.end_page(index + 1)
+        return builder.build()
+
+    def _page_lines(self, pdf: Any, index: int, builder: DocumentBuilder) -> list[Line]:
+        try:
+            if pdf.formenv is not None:
+                with closing(pdf[index]) as page:
+                    # What was filled in becomes text of the page, in memory only.
+                    pdfium_c.FPDFPage_Flatten(page.raw, pdfium_c.FLAT_NORMALDISPLAY)
+            with closing(pdf[index]) as page, closing(page.get_textpage()) as text_page:
+                return read_lines(text_page, page.get_rotation())
+        except pypdfium2.PdfiumError:
+            builder.flags.add("damaged-pages")
+            return []
+
+
+@contextmanager
+def _open(path: Path) -> Iterator[Any]:
+    try:
+        pdf = pypdfium2.PdfDocument(path)
+        n_pages = len(pdf)
+        if pdf.get_formtype() != pdfium_c.FORMTYPE_NONE:
+            pdf.init_forms()
+    except pypdfium2.PdfiumError as exc:
+        if exc.err_code in {pdfium_c.FPDF_ERR_PASSWORD, pdfium_c.FPDF_ERR_SECURITY}:
+            raise RejectedFileError(
+                RejectReason.ENCRYPTED,
+                "the PDF needs a password to be opened; save a copy without one",
+            ) from exc
+        raise RejectedFileError(
+            RejectReason.CORRUPT, "the PDF is damaged beyond repair; get a whole copy"
+        ) from exc
+    with closing(pdf):
+        if n_pages == 0:
+            raise RejectedFileError(RejectReason.CORRUPT, "the PDF has no pages; get a whole copy")
+        yield pdf
+
+
+def _outline(pdf: Any) -> dict[int, dict[str, int]]:
+    """Return by page index the level of each bookmark, by `heading_key` of its title."""
+    levels: dict[int, dict[str, int]] = {}
+    for bookmark in pdf.get_toc(max_depth=_MAX_OUTLINE_DEPTH):
+        target = bookmark.get_dest()
+        index = target.get_index() if target else None
+        key = heading_key(bookmark.get_title())
+        if index is not None and key:
+            levels.setdefault(index, {}).setdefault(key, bookmark.level + 1)
+    return levels

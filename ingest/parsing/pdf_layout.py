@@ -1,0 +1,339 @@
+"""Lines of a PDF into headings, paragraphs, list items and table rows.
+
+A PDF says where characters stand, not what they form. The rules here are those of typography: a
+line that would have had room for the next word ends its paragraph; larger or bolder short lines
+are headings; lines with wide gaps are rows.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise, takewhile
+
+from ingest.parsing.document_builder import CELL_SEPARATOR, DocumentBuilder, is_header
+from ingest.parsing.line_marks import DASH_MARK, ITEM_MARK, SENTENCE_END
+from ingest.parsing.pdf_lines import Line
+
+_WORD = re.compile(r"[^\W\d_]{2,}(?:-[^\W\d_]{2,})*")
+_WORD_END = re.compile(r"[\w-]+$")
+_WORD_START = re.compile(r"[^\W\d_]+")
+_LETTER = re.compile(r"[^\W\d_]")
+_FOOTNOTE_MARK = re.compile(r"[⁰¹²³⁴⁵⁶⁷⁸⁹]")
+_NUMBERS = re.compile(r"\d+|^[ivxlc]{1,7}$")
+_MAX_HEADING_CHARS = 160
+_MAX_BOLD_HEADING_CHARS = 100
+_HEADING_SIZE_RATIO = 1.12
+_AUTOMATIC_HYPHENS_FRACTION = 0.04
+_MIN_KEPT_FRACTION = 0.5
+_LABEL_FRACTION = 0.25
+"""A table's first column, which names its rows, begins within this part of its width."""
+_MAX_HEAD_EM = 9
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hyphenation:
+    """What tells whether a hyphen at the end of a line belongs to the word."""
+
+    words: frozenset[str]
+    """Whole words seen, in lower case."""
+    is_automatic: bool
+    """The program that set the text broke words by itself."""
+
+    def join(self, before: str, after: str) -> str:
+        """Join a text that ended in a hyphen, now off, with the line after it.
+
+        The document's other words are the dictionary: "infor-mation" closes up where
+        "information" occurs. An unknown word keeps its hyphen, unless most hyphens are made by
+        the program.
+        """
+        head_match = _WORD_END.search(before)
+        tail_match = _WORD_START.match(after)
+        if not head_match or not tail_match or not after[:1].islower():
+            return f"{before}-{after}"
+        head, tail = head_match[0].lower(), tail_match[0].lower()
+        is_compound = f"{head}-{tail}" in self.words or "-" in head
+        if head + tail in self.words or (self.is_automatic and not is_compound):
+            return before + after
+        return f"{before}-{after}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Typography:
+    """What is usual in a document; single lines are judged against it."""
+
+    body_size: float
+    pitch: float
+    """Distance of the lines of a paragraph, as a multiple of their size."""
+    heading_sizes: tuple[float, ...]
+    """Rounded, largest first."""
+    hyphenation: Hyphenation
+
+
+def measure(pages: Sequence[Sequence[Line]]) -> Typography:
+    """Return what is usual in a document of these pages."""
+    chars_by_size: Counter[float] = Counter()
+    pitches: list[float] = []
+    for lines in pages:
+        for line in lines:
+            chars_by_size[_rounded(line.size)] += len(line.text)
+        for above, below in pairwise(lines):
+            pitch = (above.bottom - below.bottom) / above.size
+            if 0.8 < pitch < 2.5 and _same_size(above, below):
+                pitches.append(round(pitch, 2))
+    body_size = max(chars_by_size, key=lambda size: (chars_by_size[size], -size), default=10.0)
+    larger = {size for size in chars_by_size if size > _HEADING_SIZE_RATIO * body_size}
+    return Typography(
+        body_size=body_size,
+        # Lines of a paragraph are the closest that are common.
+        pitch=sorted(pitches)[len(pitches) // 3] if pitches else 1.2,
+        heading_sizes=tuple(sorted(larger, reverse=True)),
+        hyphenation=_measure_hyphenation([line for lines in pages for line in lines]),
+    )
+
+
+def _measure_hyphenation(lines: Sequence[Line]) -> Hyphenation:
+    words: set[str] = set()
+    after_hyphen = False
+    for line in lines:
+        # Halves of words are no words.
+        text = line.text.lower()
+        text = text.partition(" ")[2] if after_hyphen else text
+        text = text.rpartition(" ")[0] if line.ends_hyphenated else text
+        words.update(_WORD.findall(text))
+        after_hyphen = line.ends_hyphenated
+    n_hyphenated = sum(line.ends_hyphenated for line in lines)
+    return Hyphenation(
+        words=frozenset(words),
+        is_automatic=n_hyphenated > _AUTOMATIC_HYPHENS_FRACTION * len(lines),
+    )
+
+
+def without_running_lines(pages: Sequence[list[Line]]) -> tuple[list[list[Line]], bool]:
+    """Return the pages without headers and footers, and whether there were any.
+
+    A line is one if it stands, with its numbers masked and equally large, on more than 60 % of
+    the pages, and only such lines separate it from the page's edge. Documents of fewer than
+    four pages keep everything, and so do those whose pages are alike altogether.
+    """
+    written = [lines for lines in pages if lines]
+    seen = Counter(mark for lines in written for mark in set(map(_masked, lines)))
+    running = {mark for mark, count in seen.items() if count > 0.6 * len(written)}
+    if len(written) < 4 or not running:
+        return list(pages), False
+    kept: list[list[Line]] = []
+    for lines in pages:
+        downwards = sorted(lines, key=lambda line: -line.bottom)
+        edges = {id(line) for line in _leading(downwards, running)}
+        edges |= {id(line) for line in _leading(downwards[::-1], running)}
+        kept.append([line for line in lines if id(line) not in edges])
+    if _n_chars(kept) < _MIN_KEPT_FRACTION * _n_chars(pages):
+        return list(pages), False
+    return kept, kept != list(pages)
+
+
+def _n_chars(pages: Iterable[Sequence[Line]]) -> int:
+    return sum(len(line.text) for lines in pages for line in lines)
+
+
+def _leading(lines: Iterable[Line], running: set[tuple[str, float]]) -> Iterable[Line]:
+    return takewhile(lambda line: _masked(line) in running, lines)
+
+
+def _masked(line: Line) -> tuple[str, float]:
+    return _NUMBERS.sub("#", line.text), _rounded(line.size)
+
+
+def add_page(
+    builder: DocumentBuilder,
+    lines: Sequence[Line],
+    typography: Typography,
+    outline_levels: dict[str, int],
+) -> None:
+    """Add the lines of one page to `builder`.
+
+    Args:
+        builder: Receives the blocks; its page is left open.
+        lines: In reading order, without running lines.
+        typography: Of the whole document.
+        outline_levels: Level of each bookmark that points at this page, by `heading_key`.
+    """
+    edges = _right_edges(lines)
+    i = 0
+    while i < len(lines):
+        if end := _table_end(lines, i):
+            _add_table(builder, lines[i:end], lines[:i])
+        else:
+            end = i + 1
+            while (
+                end < len(lines)
+                and not _table_end(lines, end)
+                and not _breaks(lines[i:end], lines[end], typography, edges[end - 1])
+            ):
+                end += 1
+            _add_block(builder, lines[i:end], typography, outline_levels)
+        i = end
+
+
+def heading_key(text: str) -> str:
+    """Return what two spellings of one heading have in common."""
+    return "".join(character for character in text.casefold() if character.isalnum())
+
+
+def _add_block(
+    builder: DocumentBuilder,
+    block: Sequence[Line],
+    typography: Typography,
+    outline_levels: dict[str, int],
+) -> None:
+    text = _joined(block, typography.hyphenation)
+    level = outline_levels.get(heading_key(text)) or _heading_level(block, text, typography)
+    if level:
+        builder.heading(text, level)
+    elif _starts_item(block[0]):
+        builder.item(text)
+    else:
+        builder.paragraph(text)
+
+
+def _heading_level(block: Sequence[Line], text: str, typography: Typography) -> int:
+    """Return the level that size or weight gives a block; 0: it is no heading."""
+    says_something = sum(character.isalpha() for character in text) >= 2
+    if not says_something or len(block) > 4 or len(text) > _MAX_HEADING_CHARS:
+        return 0
+    size = _rounded(block[0].size)
+    if size in typography.heading_sizes:
+        return 1 + min(typography.heading_sizes.index(size), 5)
+    is_short = len(block) <= 2 and len(text) <= _MAX_BOLD_HEADING_CHARS
+    is_set_off = all(line.is_bold for line in block) and size >= 0.9 * typography.body_size
+    if is_set_off and is_short and not text.endswith((".", ",", ";")):
+        return 1 + min(len(typography.heading_sizes), 5)
+    return 0
+
+
+def _breaks(block: Sequence[Line], line: Line, typography: Typography, edge: float) -> bool:
+    """Tell whether `line` starts something new after `block`."""
+    last = block[-1]
+    if not _same_size(last, line) or _starts_item(line) or _FOOTNOTE_MARK.match(line.text):
+        return True
+    runs_on = not SENTENCE_END.search(last.text) and line.text[:1].islower()
+    pitch = (last.bottom - line.bottom) / last.size
+    if not 0.5 < pitch < 1.3 * typography.pitch:
+        # Over a gap or into the next column only a sentence cut in two goes on.
+        return not ((runs_on or last.ends_hyphenated) and not 0 <= pitch <= 4)
+    if last.ends_hyphenated:
+        return False
+    if not _LETTER.search(last.text) and not _LETTER.search(line.text):
+        return True  # a column of numbers
+    ends_bold = last.is_bold and not line.is_bold and _is_all_bold(block)
+    is_dash_item = bool(DASH_MARK.match(line.text)) and not runs_on
+    em = last.size
+    is_indented = line.left > last.left + 0.8 * em and not (_starts_item(last) and len(block) == 1)
+    is_outdented = line.left < last.left - 0.8 * em and len(block) > 1
+    had_room = last.right + line.first_word_width < edge - 0.6 * em
+    if ends_bold or is_dash_item:
+        return True
+    if runs_on:
+        return False
+    return had_room or is_indented or is_outdented
+
+
+def _is_all_bold(block: Iterable[Line]) -> bool:
+    return all(line.is_bold for line in block)
+
+
+def _right_edges(lines: Sequence[Line]) -> list[float]:
+    """Return for each line how far to the right the lines of its column reach."""
+    edges: list[float] = []
+    for line in lines:
+        near = [x.right for x in lines if abs(x.left - line.left) <= 4 * line.size]
+        near.sort()
+        # A few lines reach further than their column does: a title over two of them.
+        edges.append(max(near[int(0.9 * (len(near) - 1))], line.right))
+    return edges
+
+
+def _joined(block: Sequence[Line], hyphenation: Hyphenation) -> str:
+    text = block[0].text
+    for above, line in pairwise(block):
+        if above.ends_hyphenated:
+            text = hyphenation.join(text, line.text)
+        elif text.endswith("-") and text[-2:-1].isalpha():
+            text += line.text
+        else:
+            text = f"{text} {line.text}"
+    return f"{text}-" if block[-1].ends_hyphenated else text
+
+
+def _starts_item(line: Line) -> bool:
+    return bool(ITEM_MARK.match(line.text))
+
+
+def _same_size(a: Line, b: Line) -> bool:
+    return abs(a.size - b.size) <= 0.08 * max(a.size, b.size)
+
+
+def _rounded(size: float) -> float:
+    return round(size * 2) / 2
+
+
+def _table_end(lines: Sequence[Line], start: int) -> int:
+    """Return where the table that starts at `start` ends; 0: none does.
+
+    A table is three or more rows, with at most two lines of one cell between them.
+    """
+    if len(lines[start].cells) < 2:
+        return 0
+    n_rows, end, n_single = 0, start, 0
+    for i in range(start, len(lines)):
+        if i > start and not 0 < lines[i - 1].bottom - lines[i].bottom < 4 * lines[i].size:
+            break
+        if len(lines[i].cells) >= 2:
+            n_rows, end, n_single = n_rows + 1, i + 1, 0
+        else:
+            n_single += 1
+            if n_single > 2 or len(lines[i].text) > 80:
+                break
+    return end if n_rows >= 3 else 0
+
+
+def _add_table(builder: DocumentBuilder, lines: Sequence[Line], before: Sequence[Line]) -> None:
+    """Add a table; its header is its leading rows without a label, or stands loose above it."""
+    left, right = min(line.left for line in lines), max(line.right for line in lines)
+    label_end = left + _LABEL_FRACTION * (right - left)
+    n_header = sum(1 for _ in takewhile(lambda line: line.left > label_end, lines))
+    if not n_header and is_header(lines[0].cells):
+        n_header = 1
+    header = _column_heads(lines[:n_header]) or _column_heads(
+        _heads_above(before, label_end=label_end, top=lines[0].bottom)
+    )
+    for i, line in enumerate(lines):
+        shown_header = header if i >= n_header else ""
+        builder.row(line.cells, header=shown_header, starts_table=i == 0)
+
+
+def _heads_above(before: Sequence[Line], *, label_end: float, top: float) -> list[Line]:
+    """Return the lines over the number columns of a table, in reading order."""
+    heads: list[Line] = []
+    n_labels = 0
+    for line in reversed(before):
+        if not 0 < line.bottom - top < _MAX_HEAD_EM * line.size:
+            break
+        if line.left > label_end:
+            heads.insert(0, line)
+        elif heads or n_labels == 2:
+            break
+        else:
+            n_labels += 1  # names a group of rows
+    return heads
+
+
+def _column_heads(lines: Sequence[Line]) -> str:
+    """Join header lines, column by column where their cells match."""
+    counts = {len(line.cells) for line in lines}
+    if len(counts) == 1 and counts != {1}:
+        columns = zip(*(line.cells for line in lines), strict=True)
+        return CELL_SEPARATOR.join(" ".join(cells) for cells in columns)
+    return " ".join(CELL_SEPARATOR.join(line.cells) for line in lines)

@@ -1,0 +1,116 @@
+"""Files into the corpus: found, compared with what is known, parsed, chunked, embedded, published.
+
+A run can be stopped at any point, also by `kill -9`: what was published stays and answers, and
+the next run does the rest. Every file found ends in exactly one outcome.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Event
+
+from assistant.store.writer import CatalogWriter
+from ingest.parse_ahead import ParseAhead
+from ingest.settings import IngestSettings
+from ingest.source_run import SourceRun
+from ingest.sources import find_sources, list_files
+from ingest.types import FileOutcome
+from models.protocols import Embedder
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IngestProgress:
+    """How far a run is."""
+
+    n_bytes: int
+    """Of all files found."""
+    n_bytes_done: int
+    """Of those whose fate is known."""
+    n_documents_done: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IngestReport:
+    """What a run led to."""
+
+    outcomes: tuple[FileOutcome, ...]
+    """By source as given, then by document; after an interruption only the finished ones."""
+    index_generation: int
+    is_interrupted: bool
+
+
+def ingest(
+    paths: Sequence[Path],
+    *,
+    collection: str,
+    writer: CatalogWriter,
+    data_dir: Path,
+    embedder: Embedder,
+    settings: IngestSettings,
+    prune: bool = False,
+    on_progress: Callable[[IngestProgress], None] = lambda _: None,
+    cancel: Event | None = None,
+) -> IngestReport:
+    """Bring a collection in line with files and folders.
+
+    A changed file becomes a new version of its document. If the changed file cannot be taken in,
+    its earlier version keeps answering and is flagged, since half-saved and locked files are more
+    common than withdrawn ones; to withdraw a document, delete it or remove the file and prune.
+
+    Args:
+        paths: Files or folders. A folder is a source of its own; a file's source is its folder.
+        collection: Name of an existing collection.
+        writer: Of `data_dir`; used in this thread only.
+        data_dir: No document itself where it lies below a path.
+        embedder: Embeds only what is new or changed.
+        settings: How to cut, and what a file may cost.
+        prune: Remove the documents of given folders whose files are gone. Folders that cannot be
+            listed keep theirs.
+        on_progress: Called in this thread.
+        cancel: Once set, the run publishes what is complete and returns within seconds.
+
+    Raises:
+        SourceUnavailableError: a path does not exist; nothing was changed.
+        UnknownNameError: no such collection.
+        IndexMismatchError: earlier documents were embedded by another embedder.
+        StoreError: the data dir cannot be written; what was published before stays.
+    """
+    cancel = cancel or Event()
+    data_dir = data_dir.resolve()
+    listings = [(source, list_files(source, leave_out=data_dir)) for source in find_sources(paths)]
+    n_bytes = sum(file.size_bytes for _, listing in listings for file in listing.files)
+    n_bytes_done, n_documents_done = 0.0, 0
+
+    def count(more_bytes: float, more_documents: int) -> None:
+        nonlocal n_bytes_done, n_documents_done
+        n_bytes_done += more_bytes
+        n_documents_done += more_documents
+        on_progress(
+            IngestProgress(
+                n_bytes=n_bytes,
+                n_bytes_done=round(n_bytes_done),
+                n_documents_done=n_documents_done,
+            )
+        )
+
+    outcomes: list[FileOutcome] = []
+    with ParseAhead(settings, cancel=cancel) as parser:
+        for source, listing in listings:
+            run = SourceRun(
+                source,
+                listing,
+                collection=collection,
+                writer=writer,
+                embedder=embedder,
+                settings=settings,
+                cancel=cancel,
+                on_progress=count,
+            )
+            outcomes.extend(run.run(parser, prune=prune))
+    return IngestReport(
+        outcomes=tuple(outcomes),
+        index_generation=writer.catalog.current_generation(),
+        is_interrupted=cancel.is_set(),
+    )

@@ -1,0 +1,1 @@
+"""Machine-learning models: files, generation, embedding. Nothing of documents or users."""

@@ -1,0 +1,155 @@
+"""The embedder over sentence-transformers: local files only, torch loaded at the first text."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from tokenizers import Tokenizer
+
+from models.errors import ModelFileError, TextTooLongError
+from models.types import EmbedderInfo, FloatMatrix, FloatVector, normalised
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
+
+_BATCH = 32
+_UNIT_TOLERANCE = 1e-3
+
+
+class SentenceTransformerEmbedder:
+    """Embeds with a sentence-transformers folder.
+
+    Tokens are counted with the model's own tokenizer, which needs no torch: an ingest that finds
+    every file unchanged stays light. Thread-safe; long inputs give way to queries between batches.
+
+    Args:
+        folder: As sentence-transformers writes it: modules.json, weights, tokenizer.json.
+        name: The catalogue name.
+        sha256: Of the weight file.
+        threads: Threads of torch, at least 1; they belong to the whole process.
+
+    Raises:
+        ModelFileError: a file of the folder is missing or cannot be read.
+    """
+
+    def __init__(self, *, folder: Path, name: str, sha256: str, threads: int) -> None:
+        self._folder = folder
+        self._threads = threads
+        self._lock = Lock()
+        try:
+            window = _read_json(folder / "sentence_bert_config.json")["max_seq_length"]
+            pooling = _read_json(folder / "1_Pooling" / "config.json")
+            tokenizer = (folder / "tokenizer.json").read_text(encoding="utf-8")
+            dim = pooling["word_embedding_dimension"]
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise ModelFileError(
+                f"{str(folder)!r} is not a complete sentence-transformers folder ({error!r}); "
+                f"run `plinth models pull {name}`"
+            ) from error
+        self._tokenizer = Tokenizer.from_str(tokenizer)
+        self._tokenizer.no_truncation()
+        self._tokenizer.no_padding()
+        identity = json.dumps([name, sha256, window, pooling, tokenizer], sort_keys=True)
+        self._info = EmbedderInfo(
+            name=name,
+            fingerprint=hashlib.sha256(identity.encode()).hexdigest(),
+            dim=dim,
+            max_tokens=window,
+        )
+
+    @property
+    def info(self) -> EmbedderInfo:
+        """What this embedder is; read from the folder's small files."""
+        return self._info
+
+    def count_tokens(self, texts: Sequence[str]) -> tuple[int, ...]:
+        """Count the tokens each text occupies in the window, special tokens included."""
+        return tuple(len(encoding.ids) for encoding in self._tokenizer.encode_batch(list(texts)))
+
+    def token_spans(self, text: str) -> tuple[tuple[int, int], ...]:
+        """Return the character range of every token of `text`, special tokens left out.
+
+        Where one character becomes several tokens (a Hangul syllable), the first has the
+        character's range and the others the empty one behind it: ranges never overlap.
+        """
+        spans: list[tuple[int, int]] = []
+        reached = 0
+        for start, end in self._tokenizer.encode(text, add_special_tokens=False).offsets:
+            span = max(start, reached), max(end, reached)
+            reached = span[1]
+            spans.append(span)
+        return tuple(spans)
+
+    def embed_documents(self, texts: Sequence[str]) -> FloatMatrix:
+        """Encode passages; see `models.protocols.Embedder`.
+
+        Raises:
+            TextTooLongError: a passage is over `info.max_tokens`; carries its index and length.
+            ModelFileError: the weights cannot be loaded or give no usable vectors.
+        """
+        counts = self.count_tokens(texts)
+        for index, n_tokens in enumerate(counts):
+            if n_tokens > self._info.max_tokens:
+                raise TextTooLongError(
+                    index=index, n_tokens=n_tokens, max_tokens=self._info.max_tokens
+                )
+        rows = np.empty((len(texts), self._info.dim), dtype=np.float32)
+        # Texts of like length share a batch, so that little of it is padding.
+        order = sorted(range(len(texts)), key=lambda index: counts[index])
+        for first in range(0, len(order), _BATCH):
+            batch = order[first : first + _BATCH]
+            rows[batch] = self._encode([texts[index] for index in batch])
+        return rows
+
+    def embed_query(self, text: str) -> FloatVector:
+        """Encode one query by the leading tokens that fit the window."""
+        row: FloatVector = self._encode([text])[0]
+        return row
+
+    def _encode(self, texts: list[str]) -> FloatMatrix:
+        with self._lock:
+            rows = self._model.encode(
+                texts,
+                batch_size=_BATCH,
+                show_progress_bar=False,
+                convert_to_numpy=True,
+                normalize_embeddings=True,
+            )
+        norms = np.linalg.norm(rows, axis=1)
+        if not (np.abs(norms - 1) < _UNIT_TOLERANCE).all():  # also false for NaN
+            raise ModelFileError(
+                f"the embedder {self._info.name!r} gave a vector that is not finite or not of "
+                f"unit length; run `plinth models verify {self._info.name}`"
+            )
+        return normalised(rows)
+
+    @cached_property
+    def _model(self) -> SentenceTransformer:
+        """The loaded model; only ever asked for under the lock."""
+        # These take seconds to import. The hub's library would look for newer files.
+        os.environ.setdefault("HF_HUB_OFFLINE", "1")
+        import torch
+        from sentence_transformers import SentenceTransformer
+        from transformers.utils.logging import disable_progress_bar
+
+        disable_progress_bar()  # type: ignore[no-untyped-call]  # the library's
+        torch.set_num_threads(self._threads)
+        try:
+            return SentenceTransformer(str(self._folder), device="cpu", local_files_only=True)
+        except (OSError, ValueError, RuntimeError) as error:
+            raise ModelFileError(
+                f"the embedder {self._info.name!r} cannot be loaded from {str(self._folder)!r} "
+                f"({error}); run `plinth models verify {self._info.name}`"
+            ) from error
+
+
+def _read_json(path: Path) -> Any:
+    return json.loads(path.read_text(encoding="utf-8"))

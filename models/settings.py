@@ -1,0 +1,25 @@
+"""Settings of the models section: which models, where their files lie, how they run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from platformdirs import user_cache_path
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class ModelsSettings(BaseModel):
+    """`[models]` in plinth.toml, `PLINTH_MODELS__…` in the environment."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    dir: Path = Field(default_factory=lambda: user_cache_path("plinth") / "models")
+    """Weight files, shared by every data dir; `PLINTH_MODELS_DIR` overrides."""
+    generator: str = "qwen2.5-coder-1.5b-instruct"
+    """A catalogue name of task `generate`, or a name given with `plinth models import`."""
+    embedder: str = "all-minilm-l6-v2"
+    """A catalogue name of task `embed`."""
+    context_tokens: int = Field(default=4096, ge=512, le=131_072)
+    """Context of the generator: prompt and reply together."""
+    threads: int = Field(default=0, ge=0, le=256)
+    """Threads per model; 0: one for each physical core."""

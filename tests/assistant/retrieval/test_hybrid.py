@@ -1,0 +1,179 @@
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from assistant.access import OPERATOR, ReadableSet
+from assistant.errors import IndexDamagedError, IndexMismatchError
+from assistant.retrieval import hybrid
+from assistant.retrieval.hybrid import HybridRetriever
+from assistant.settings import RetrievalSettings
+from assistant.store.catalog import Catalog
+from assistant.store.writer import CatalogWriter, open_writer
+from assistant.types import CollectionId
+from models.fakes import FakeEmbedder
+from tests.assistant.corpora import batch, content, open_retriever, publish
+
+
+@pytest.fixture
+def retriever(writer: CatalogWriter) -> HybridRetriever:
+    return HybridRetriever(writer.catalog, FakeEmbedder(), RetrievalSettings())
+
+
+def found(retriever: HybridRetriever, query: str, top_k: int = 5) -> list[str]:
+    return [hit.document.document for hit in retriever.retrieve(query, top_k, OPERATOR)]
+
+
+def test_retrieve_puts_the_chunk_that_shares_most_words_first(
+    writer: CatalogWriter, retriever: HybridRetriever
+) -> None:
+    publish(writer, "docs", a="The budget is small.", b="Parental leave is long.", c="Other.")
+    hits = retriever.retrieve("How long is parental leave?", 2, OPERATOR)
+    assert [hit.rank for hit in hits] == [1, 2]
+    assert hits[0].chunk.text == "Parental leave is long."
+    assert hits[0].score > hits[1].score
+    assert hits[0].score == pytest.approx(0.5 * hits[0].dense + 0.5 * hits[0].lexical)
+
+
+def test_retrieve_finds_words_of_the_title(
+    writer: CatalogWriter, retriever: HybridRetriever
+) -> None:
+    publish(writer, "docs", travel="Economy class.", sickness="Economy class.")
+    assert found(retriever, "sickness", 1) == ["sickness.txt"]
+
+
+def test_retrieve_finds_chinese_words(writer: CatalogWriter, retriever: HybridRetriever) -> None:
+    publish(writer, "docs", a="員工每年有二十天休假。", b="差旅費用由公司承擔。")
+    assert retriever.retrieve("休假", 1, OPERATOR)[0].lexical > 0
+
+
+@pytest.mark.parametrize("query", ["", "  ", "the", "zzz", "budget"])
+def test_retrieve_from_empty_corpus_is_empty(retriever: HybridRetriever, query: str) -> None:
+    assert retriever.retrieve(query, 5, OPERATOR) == ()
+    assert retriever.index_generation == 0
+
+
+def test_retrieve_of_stop_words_alone_ranks_by_the_dense_half(
+    writer: CatalogWriter, retriever: HybridRetriever
+) -> None:
+    publish(writer, "docs", a="to be or not to be", b="budget")
+    hits = retriever.retrieve("to be", 5, OPERATOR)
+    assert [hit.lexical for hit in hits] == [0, 0]
+    assert hits[0].document.document == "a.txt"
+
+
+@pytest.mark.parametrize(("query", "top_k"), [("  ", 5), ("budget", 0)])
+def test_retrieve_of_nothing_is_empty(
+    writer: CatalogWriter, retriever: HybridRetriever, query: str, top_k: int
+) -> None:
+    publish(writer, "docs", a="budget")
+    assert retriever.retrieve(query, top_k, OPERATOR) == ()
+
+
+def test_retrieve_for_who_may_read_nothing_is_empty(
+    writer: CatalogWriter, retriever: HybridRetriever
+) -> None:
+    publish(writer, "docs", a="budget")
+    assert retriever.retrieve("budget", 5, ReadableSet()) == ()
+    elsewhere = ReadableSet(collections=frozenset({CollectionId(99)}))
+    assert retriever.retrieve("budget", 5, elsewhere) == ()
+
+
+def test_retrieve_of_shared_content_finds_it_once(
+    writer: CatalogWriter, retriever: HybridRetriever
+) -> None:
+    same = content("budget rules", title="Same")
+    writer.publish(batch("docs", {"b.txt": same, "a.txt": same}))
+    assert found(retriever, "budget") == ["a.txt"]
+
+
+def test_retrieve_of_equal_bytes_under_many_names_finds_each_place_once(
+    writer: CatalogWriter, retriever: HybridRetriever
+) -> None:
+    copies = {f"{i:02}.txt": content("budget rules", name=f"{i:02}") for i in range(20)}
+    writer.publish(batch("docs", {**copies, "other.txt": content("other rules", name="other")}))
+    assert found(retriever, "budget rules", 2) == ["00.txt", "other.txt"]
+
+
+def test_retrieve_notices_what_another_writer_published(
+    writer: CatalogWriter, retriever: HybridRetriever
+) -> None:
+    publish(writer, "docs", a="budget rules")
+    assert found(retriever, "budget") == ["a.txt"]
+    publish(writer, "docs", a="travel", b="budget rules")
+    assert found(retriever, "budget", 1) == ["b.txt"]
+    assert retriever.index_generation == 2
+    writer.publish(batch("docs", {}, removals=("a.txt", "b.txt")))
+    assert found(retriever, "budget") == []
+
+
+def test_retrieve_with_another_embedder_is_refused(writer: CatalogWriter) -> None:
+    publish(writer, "docs", a="budget")
+    other = HybridRetriever(writer.catalog, FakeEmbedder(max_tokens=99), RetrievalSettings())
+    for _ in range(2):
+        with pytest.raises(IndexMismatchError, match=r"set models\.embedder back"):
+            other.retrieve("budget", 1, OPERATOR)
+
+
+def test_retrieve_searches_again_when_a_hit_was_deleted_meanwhile(
+    writer: CatalogWriter, retriever: HybridRetriever, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(writer, "docs", a="budget rules", b="budget")
+    chunks = Catalog.chunks
+
+    def chunks_late(self: Catalog, ids, readable):
+        monkeypatch.setattr(Catalog, "chunks", chunks)
+        writer.publish(batch("docs", {}, removals=("a.txt",)))
+        return self.chunks(ids, readable)
+
+    monkeypatch.setattr(Catalog, "chunks", chunks_late)
+    assert found(retriever, "budget") == ["b.txt"]
+
+
+def test_retrieve_from_a_catalog_that_contradicts_itself_ends(
+    writer: CatalogWriter, retriever: HybridRetriever, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(writer, "docs", a="budget rules")
+    monkeypatch.setattr(Catalog, "chunks", lambda *_: {})
+    with pytest.raises(IndexDamagedError, match="kept disappearing"):
+        retriever.retrieve("budget", 1, OPERATOR)
+
+
+def test_views_of_many_readers_are_bounded(
+    writer: CatalogWriter, retriever: HybridRetriever, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hybrid, "KEPT_VIEWS", 2)
+    publish(writer, "docs", a="budget")
+    docs = writer.catalog.collection_id("docs", OPERATOR)
+    for other in range(2, 6):
+        readable = ReadableSet(collections=frozenset({docs, CollectionId(other)}))
+        assert len(retriever.retrieve("budget", 1, readable)) == 1
+    assert found(retriever, "budget") == ["a.txt"]
+
+
+def test_retrieve_from_many_threads_beside_a_writer_never_mixes_generations(
+    data_dir: Path,
+) -> None:
+    with open_writer(data_dir) as writer, open_retriever(data_dir) as retriever:
+        writer.add_collection("docs")
+        publish(writer, "docs", a="budget number 0", b="budget twin 0")
+        wrong: list[object] = []
+        done = threading.Event()
+
+        def search() -> None:
+            while not done.is_set():
+                hits = retriever.retrieve("budget", 5, OPERATOR)
+                if len({hit.chunk.text.split()[-1] for hit in hits}) != 1 or len(hits) != 2:
+                    wrong.append([hit.chunk.text for hit in hits])
+
+        threads = [threading.Thread(target=search) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        for i in range(1, 9):
+            publish(writer, "docs", a=f"budget number {i}", b=f"budget twin {i}")
+        done.set()
+        for thread in threads:
+            thread.join()
+    assert wrong == []

@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from assistant.errors import IndexDamagedError
+from assistant.retrieval.lexical import best_rows, score_fractions
+from assistant.retrieval.view import View, build_view
+from assistant.store.segments import Segment, build_segment
+
+K1, B = 1.2, 0.75
+
+
+def segment(first_id: int, texts: list[str]) -> Segment:
+    vectors = np.tile(np.array([[1, 0]], np.float32), (len(texts), 1))
+    return build_segment(np.arange(first_id, first_id + len(texts)), vectors, texts)
+
+
+def view(*texts: list[str], readable: list[int] | None = None) -> View:
+    segments, next_id = [], 1
+    for part in texts:
+        segments.append(segment(next_id, part))
+        next_id += len(part)
+    ids = np.arange(1, next_id) if readable is None else np.array(readable, np.int64)
+    return build_view(segments, ids)
+
+
+def test_score_fractions_of_two_chunks_are_as_worked_by_hand() -> None:
+    # apple: df 1 of N 2, idf ln(1 + 1.5/1.5) = ln 2; zebra: df 0, idf ln(1 + 2.5/0.5) = ln 6.
+    # Lengths 2 and 4, mean 3; tf 1 in the first: 2.2 / (1 + 1.2 · (0.25 + 0.75 · 2/3)) = 2.2/1.9.
+    corpus = view(["apple pie", "pear pie cake tart"])
+    scores = score_fractions(corpus, ["appl", "zebra"], k1=K1, b=B)
+    most = (math.log(2) + math.log(6)) * 2.2
+    assert scores == pytest.approx([math.log(2) * 2.2 / 1.9 / most, 0])
+
+
+def test_score_fractions_ignore_unreadable_chunks() -> None:
+    mixed = view(["apple pie", "apple apple"], ["pear", "apple"], readable=[1, 3])
+    alone = view(["apple pie", "pear"])
+    assert score_fractions(mixed, ["appl", "pear"], k1=K1, b=B)[[0, 2]].tolist() == (
+        score_fractions(alone, ["appl", "pear"], k1=K1, b=B).tolist()
+    )
+    assert score_fractions(mixed, ["appl"], k1=K1, b=B)[[1, 3]].tolist() == [0, 0]
+
+
+def test_score_fractions_without_terms_are_zero() -> None:
+    assert score_fractions(view(["apple"]), [], k1=K1, b=B).tolist() == [0]
+
+
+def test_score_fractions_of_textless_chunk_are_zero() -> None:
+    assert score_fractions(view(["the"]), ["appl"], k1=K1, b=B).tolist() == [0]
+
+
+@given(
+    st.lists(st.sampled_from(["apple", "pear apple", "pear pear", "fig"]), min_size=1, max_size=8),
+    st.floats(0, 5),
+    st.floats(0, 1),
+)
+def test_score_fractions_lie_between_0_and_1(texts: list[str], k1: float, b: float) -> None:
+    scores = score_fractions(view(texts), ["appl", "pear"], k1=k1, b=b)
+    assert ((scores >= 0) & (scores <= 1)).all()
+
+
+def test_best_rows_keep_all_that_tie_with_the_last() -> None:
+    assert best_rows(np.array([0.5, 0, 0.2, 0.9, 0.2]), 3).tolist() == [0, 2, 3, 4]
+    assert best_rows(np.array([0.5, 0, 0.2]), 3).tolist() == [0, 2]
+
+
+def test_build_view_of_chunk_that_no_segment_holds_is_refused() -> None:
+    with pytest.raises(IndexDamagedError, match="1 of 2"):
+        view(["apple"], readable=[1, 2])

@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from assistant.errors import WriterBusyError
+from assistant.store.lock import WriterLock
+
+HOLD = """
+import sys
+from pathlib import Path
+from assistant.store.lock import WriterLock
+with WriterLock(Path(sys.argv[1]), wait_s=0):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_lock_held_twice_is_refused_naming_the_holder(tmp_path: Path) -> None:
+    path = tmp_path / "writer.lock"
+    busy = pytest.raises(WriterBusyError, match=r"process \d+ \(.+\) is writing")
+    with WriterLock(path, wait_s=0), busy, WriterLock(path, wait_s=0.15):
+        pass
+
+
+def test_lock_of_ended_holder_can_be_taken(tmp_path: Path) -> None:
+    path = tmp_path / "writer.lock"
+    for _ in range(2):
+        with WriterLock(path, wait_s=0):
+            pass
+
+
+def test_lock_of_killed_process_is_freed(tmp_path: Path) -> None:
+    path = tmp_path / "writer.lock"
+    holder = subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "held\n"
+        with pytest.raises(WriterBusyError, match=f"process {holder.pid}"):
+            WriterLock(path, wait_s=0).__enter__()
+        holder.kill()
+        holder.wait()
+    with WriterLock(path, wait_s=0):
+        pass

@@ -1,0 +1,114 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import pytest
+
+from assistant.context import Context, build_context, choose_hits, label, score_sentences
+from assistant.evidence.sentences import StemWeights, read_sentences
+from assistant.settings import AnswerSettings
+from assistant.types import Hit
+from models.fakes import FakeEmbedder, FakeGenerator
+
+SETTINGS = AnswerSettings(passages=3, passages_per_document=2)
+
+
+def test_choose_hits_limits_one_document_when_others_have_something(
+    make_hit: Callable[..., Hit],
+) -> None:
+    hits = [make_hit(f"Text {name} here.", document="a.md") for name in ("one", "two", "three")]
+    hits.append(make_hit("Another source.", document="b.md"))
+    assert choose_hits(hits, SETTINGS) == (0, 1, 3)
+
+
+def test_choose_hits_of_the_only_document_takes_more(make_hit: Callable[..., Hit]) -> None:
+    hits = [make_hit(f"Text {name} here.") for name in ("one", "two", "three", "four")]
+    assert choose_hits(hits, SETTINGS) == (0, 1, 2)
+
+
+def test_choose_hits_merges_near_copies_but_not_with_other_numbers(
+    make_hit: Callable[..., Hit],
+) -> None:
+    text = "The plan covers hospital stays of up to {} days in any year and in every region."
+    hits = [
+        make_hit(text.format(10), document="a.md"),
+        make_hit(text.format(10) + " ", document="b.md"),
+        make_hit(text.format(20), document="c.md"),
+    ]
+    assert choose_hits(hits, SETTINGS) == (0, 2)
+
+
+@pytest.fixture
+def contextualise() -> Callable[..., Context]:
+    embedder, generator = FakeEmbedder(), FakeGenerator()
+
+    def make(
+        hits: Sequence[Hit], question: str, *, budget: int, whole_passages: bool = False
+    ) -> Context:
+        sentences = read_sentences(hits, embedder)
+        weights = StemWeights(sentence.stems for sentence in sentences)
+        query = embedder.embed_query(question)
+        scores = score_sentences(question, query, hits, sentences, weights)
+        return build_context(
+            hits,
+            sentences,
+            scores,
+            generator,
+            budget_tokens=budget,
+            whole_passages=whole_passages,
+        )
+
+    return make
+
+
+def test_build_context_keeps_the_answer_and_drops_what_does_not_fit(
+    make_hit: Callable[..., Hit], contextualise: Callable[..., Context]
+) -> None:
+    hit = make_hit(
+        "The canteen opens at noon. Bikes go to the cellar. "
+        "Leave is requested from your manager. The roof is closed."
+    )
+    context = contextualise([hit], "Who approves leave requests by a manager?", budget=20)
+    assert context.best.text == "Leave is requested from your manager."
+    assert context.passages == (
+        "[Handbook]\nBikes go to the cellar. Leave is requested from your manager.",
+    )
+    assert sum(FakeGenerator().count_tokens(context.passages)) <= 20
+
+
+def test_build_context_marks_gaps(
+    make_hit: Callable[..., Hit], contextualise: Callable[..., Context]
+) -> None:
+    filler = "Bikes and dogs and prams go to the cellar next to the old stairs. "
+    hit = make_hit(f"Leave is 25 days. {filler * 3}Leave expires in March.")
+    context = contextualise([hit], "How many days of leave, when does it expire?", budget=50)
+    assert " … Bikes" in context.passages[0]
+
+
+def test_build_context_puts_the_best_passage_last(
+    make_hit: Callable[..., Hit], contextualise: Callable[..., Context]
+) -> None:
+    best, other = make_hit("Leave is 25 days."), make_hit("A verb.", title="Glossary", score=0.1)
+    context = contextualise([best, other], "How many days of leave?", budget=100)
+    assert context.passages == ("[Glossary]\nA verb.", "[Handbook]\nLeave is 25 days.")
+    assert [s.hit_index for s in context.sentences] == [0, 1]
+
+
+def test_build_context_shows_an_overlong_best_sentence_anyway(
+    make_hit: Callable[..., Hit], contextualise: Callable[..., Context]
+) -> None:
+    hit = make_hit("leave " * 300 + "ends.")
+    assert len(contextualise([hit], "leave", budget=64).sentences) == 1
+
+
+def test_build_context_of_whole_passages_takes_them_in_rank_order(
+    make_hit: Callable[..., Hit], contextualise: Callable[..., Context]
+) -> None:
+    hits = [make_hit("First one. And more."), make_hit("Leave is 25 days.")]
+    context = contextualise(hits, "leave days", budget=12, whole_passages=True)
+    assert [s.text for s in context.sentences] == ["First one.", "And more."]
+
+
+def test_label_names_title_heading_and_date(make_hit: Callable[..., Hit]) -> None:
+    hit = make_hit("x y.", title="Travel policy", heading="Hotels", date="2025-01-01")
+    assert label(hit) == "Travel policy > Hotels (2025-01-01)"

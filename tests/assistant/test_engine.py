@@ -1,0 +1,145 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from assistant.access import OPERATOR, ReadableSet
+from assistant.engine import Engine, answer_sentences, join_sentences
+from assistant.errors import InvalidQuestionError
+from assistant.events import BestEvidence, Event, SentenceChecked, TextPiece
+from assistant.reply_json import reply_to_json
+from assistant.settings import AnswerSettings
+from assistant.types import Abstention, AbstentionReason, Answer, Hit, Support
+from models.fakes import FakeEmbedder, FakeGenerator
+
+
+class ListRetriever:
+    """Returns what it was given, whatever the query."""
+
+    index_generation = 7
+
+    def __init__(self, hits: tuple[Hit, ...]) -> None:
+        self.hits = hits
+
+    def retrieve(self, _query: str, top_k: int, readable: ReadableSet) -> tuple[Hit, ...]:
+        return self.hits[:top_k] if readable.everything else ()
+
+
+@pytest.fixture
+def build(make_hit: Callable[..., Hit]) -> Callable[..., Engine]:
+    def make(*texts: str, **settings: float) -> Engine:
+        hits = tuple(make_hit(text, score=0.9) for text in texts)
+        return Engine(
+            retriever=ListRetriever(hits),
+            embedder=FakeEmbedder(),
+            generator=FakeGenerator(),
+            settings=AnswerSettings(**settings),  # type: ignore[arg-type]
+        )
+
+    return make
+
+
+LEAVE = "Employees receive 25 days of annual leave. Bikes go to the cellar."
+QUESTION = "How many days of annual leave do employees receive?"
+
+
+def test_ask_answers_with_verbatim_citations_of_what_was_shown(
+    build: Callable[..., Engine],
+) -> None:
+    reply = build(LEAVE).ask(QUESTION, readable=OPERATOR)
+    assert isinstance(reply, Answer)
+    assert reply.text == "Employees receive 25 days of annual leave."
+    (citation,) = reply.citations
+    assert citation.quote == citation.span.slice(LEAVE) == reply.text
+    assert reply.sentences[0].support is Support.SUPPORTED
+    assert reply.sentences[0].citations == (0,)
+    assert reply.record.passages[0].shown
+    assert reply.record.index_generation == 7
+
+
+def test_ask_with_nothing_readable_abstains_without_generating(
+    build: Callable[..., Engine],
+) -> None:
+    reply = build(LEAVE).ask(QUESTION, readable=ReadableSet())
+    assert isinstance(reply, Abstention)
+    assert reply.reason is AbstentionReason.NO_EVIDENCE
+    assert reply.record.usage.completion_tokens == 0
+    assert QUESTION in reply.text
+
+
+def test_ask_when_the_model_declines_abstains(build: Callable[..., Engine]) -> None:
+    reply = build("Zebras graze.").ask("Who won?", readable=OPERATOR)
+    assert isinstance(reply, Abstention)
+    assert reply.reason is AbstentionReason.NO_EVIDENCE
+
+
+def test_ask_below_the_least_confidence_abstains(build: Callable[..., Engine]) -> None:
+    reply = build(LEAVE, min_confidence=1.0).ask(QUESTION, readable=OPERATOR)
+    assert isinstance(reply, Abstention)
+    assert reply.reason is AbstentionReason.LOW_CONFIDENCE
+    assert 0 < reply.record.confidence < 1
+
+
+def test_ask_of_nothing_is_refused(build: Callable[..., Engine]) -> None:
+    with pytest.raises(InvalidQuestionError):
+        build(LEAVE).ask(" ", readable=OPERATOR)
+
+
+def test_ask_tells_the_listener_evidence_then_text_then_verdicts(
+    build: Callable[..., Engine],
+) -> None:
+    events: list[Event] = []
+    reply = build(LEAVE).ask(QUESTION, readable=OPERATOR, listener=events.append)
+    assert isinstance(events[0], BestEvidence)
+    assert isinstance(events[1], TextPiece)
+    assert isinstance(events[-1], SentenceChecked)
+    pieces = "".join(event.text for event in events if isinstance(event, TextPiece))
+    assert pieces == reply.text
+
+
+def test_reply_to_json_has_every_field_of_the_contract(build: Callable[..., Engine]) -> None:
+    reply = build(LEAVE).ask(QUESTION, readable=OPERATOR)
+    value = reply_to_json(reply, reply_id="q1")
+    assert value["id"] == "q1"
+    assert value["status"] == "answered"
+    assert value["reason"] is None
+    assert value["sentences"] == [
+        {"text": value["answer"], "support": "supported", "citations": [0]}
+    ]
+    citation = value["citations"][0]
+    assert citation["quote"] == LEAVE[citation["start"] : citation["end"]]
+    assert value["passages"][0]["shown"] is True
+    assert set(value["timings_ms"]) == {"retrieve", "ttft", "verified", "total"}
+    assert value["timings_ms"]["ttft"] <= value["timings_ms"]["verified"]
+    assert set(value["model"]) == {"generator", "generator_sha256", "embedder", "prompt_version"}
+
+
+def test_reply_to_json_of_an_abstention_has_passages_but_no_citations(
+    build: Callable[..., Engine],
+) -> None:
+    reply = build("Zebras graze.").ask("Who won?", readable=OPERATOR)
+    value = reply_to_json(reply)
+    assert value["status"] == "abstained"
+    assert value["reason"] == "no_evidence"
+    assert value["citations"] == value["sentences"] == []
+    assert value["passages"][0]["text"] == "Zebras graze."
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Yes. It is covered.", ["Yes. It is covered."]),
+        ("It covers:\n- one day\n- two days", ["It covers:\n- one day", "- two days"]),
+        ("One fact. Another fact.", ["One fact.", "Another fact."]),
+        ("Yes", ["Yes"]),
+    ],
+)
+def test_answer_sentences_keep_leads_with_what_they_introduce(
+    text: str, expected: list[str]
+) -> None:
+    assert answer_sentences(text) == expected
+
+
+def test_join_sentences_puts_list_items_on_lines() -> None:
+    assert join_sentences(["It covers:\n- a", "- b", "Also c."]) == "It covers:\n- a\n- b Also c."

@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import pytest
+
+from assistant.errors import InvalidQuestionError
+from assistant.question import (
+    AnswerForm,
+    answer_form,
+    check_question,
+    is_follow_up,
+    resolve_follow_up,
+)
+from assistant.types import Turn
+from models.fakes import FakeGenerator
+
+HISTORY = (
+    Turn(role="user", content="How much annual leave do employees get?"),
+    Turn(role="assistant", content="Employees get 25 days of annual leave."),
+)
+
+
+@pytest.mark.parametrize("question", ["", "   \n", "???", "\x00"])
+def test_check_question_refuses_what_is_none(question: str) -> None:
+    with pytest.raises(InvalidQuestionError, match="empty"):
+        check_question(question, max_chars=100)
+
+
+def test_check_question_refuses_a_hundred_thousand_characters() -> None:
+    with pytest.raises(InvalidQuestionError, match="100,000 characters, at most 4,000"):
+        check_question("a" * 100_000, max_chars=4000)
+
+
+@pytest.mark.parametrize(
+    ("question", "form"),
+    [
+        ("When does leave expire?", AnswerForm.SHORT),
+        ("How many days of leave do I get?", AnswerForm.SHORT),
+        ("Who approves travel?", AnswerForm.SHORT),
+        ("What is the name of the plan?", AnswerForm.SHORT),
+        ("What is the deadline for claims?", AnswerForm.SHORT),
+        ("Is dental care covered?", AnswerForm.YES_NO),
+        ("Why was the office moved?", AnswerForm.FULL),
+        ("Compare the two plans.", AnswerForm.FULL),
+        ("What are the steps to appeal?", AnswerForm.FULL),
+        ("How do I appeal a decision?", AnswerForm.FULL),
+        ("What benefits does the plan have?", AnswerForm.FULL),
+        ("Capital of the region", AnswerForm.SHORT),
+    ],
+)
+def test_answer_form_follows_the_wording_of_the_question(question: str, form: AnswerForm) -> None:
+    assert answer_form(question) is form
+
+
+@pytest.mark.parametrize(
+    ("question", "follows"),
+    [
+        ("Does it expire?", True),
+        ("And for contractors?", True),
+        ("Why?", True),
+        ("Which holidays does the office in Lisbon observe every year?", False),
+    ],
+)
+def test_is_follow_up_notices_references(question: str, *, follows: bool) -> None:
+    assert is_follow_up(question) is follows
+
+
+def test_resolve_follow_up_without_history_changes_nothing() -> None:
+    assert resolve_follow_up("Does it expire?", (), FakeGenerator()) == "Does it expire?"
+
+
+def test_resolve_follow_up_of_a_whole_question_changes_nothing() -> None:
+    question = "Which holidays does the office in Lisbon observe every year?"
+    assert resolve_follow_up(question, HISTORY, FakeGenerator()) == question
+
+
+def test_resolve_follow_up_does_not_trust_invented_words() -> None:
+    # The stand-in replies "The passages do not say.", words that nobody used.
+    resolved = resolve_follow_up("Does it expire?", HISTORY, FakeGenerator())
+    assert resolved == "How much annual leave do employees get? Does it expire?"

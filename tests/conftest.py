@@ -1,0 +1,72 @@
+"""What every test shares: no network but loopback, a data dir of its own, fixed seeds."""
+
+from __future__ import annotations
+
+import os
+import random
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from platformdirs import user_cache_path
+
+PROJECT = Path(__file__).resolve().parents[1]
+LOOPBACK = ("127.", "::1", "localhost")
+
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+
+@pytest.fixture(autouse=True)
+def _loopback_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    connect = socket.socket.connect
+
+    def guarded(self: socket.socket, address: Any) -> None:
+        host = str(address[0]) if isinstance(address, tuple) else ""
+        if self.family in (socket.AF_INET, socket.AF_INET6) and not host.startswith(LOOPBACK):
+            message = f"a test tried to reach {address!r}; tests talk to loopback only"
+            raise RuntimeError(message)
+        connect(self, address)
+
+    monkeypatch.setattr(socket.socket, "connect", guarded)
+
+
+@pytest.fixture(autouse=True)
+def _own_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in [name for name in os.environ if name.startswith("PLINTH_")]:
+        if name not in ("PLINTH_MODELS_DIR", "PLINTH_SHARED_DATA"):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("PLINTH_DATA_DIR", str(tmp_path / "data"))
+    random.seed(20240229)
+    np.random.seed(20240229)  # noqa: NPY002 - fixes libraries that draw from the global state
+
+
+@pytest.fixture(scope="session")
+def models_dir() -> Path:
+    """The folder with real weights, as `make setup` leaves it."""
+    return Path(os.environ.get("PLINTH_MODELS_DIR") or user_cache_path("plinth") / "models")
+
+
+@pytest.fixture(scope="session")
+def weights(models_dir: Path) -> Callable[[str], Path]:
+    """Return a function from a path below the models folder to that file, which must exist."""
+
+    def find(relative: str) -> Path:
+        path = models_dir / relative
+        if not path.exists():
+            pytest.fail(f"{relative} is missing; `make test` pulls it first")
+        return path
+
+    return find
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Development data beside the project; tests that need it are skipped where it is absent."""
+    path = Path(os.environ.get("PLINTH_SHARED_DATA") or PROJECT.parent / "shared" / "data")
+    if not path.is_dir():
+        pytest.skip("development data is not beside the project")
+    return path

@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import json
+
+from evals.report import report_run, write_report
+from evals.runs import Plan, start_run
+from evals.suites import Suite
+from tests.evals.conftest import make_case, make_reply
+
+
+def ask(case):
+    if case.id == "c":
+        raise RuntimeError("crash")
+    return make_reply(case.id, None if case.id == "n" else "x")
+
+
+def finished_run(tmp_path, **changes):
+    cases = (make_case("a"), make_case("c"), make_case("n", answerable=False))
+    suite = Suite(name="own", sha256="0" * 64, cases=cases)
+    plan = Plan(**{"suites": (suite,), "subject": {}} | changes)
+    return start_run(tmp_path, plan).ask_all(ask, lambda _: None)
+
+
+def test_report_json_has_values_counts_intervals_and_errors(tmp_path):
+    run = finished_run(tmp_path)
+    report = report_run(run).to_json()
+    own = report["suites"]["own"]
+    assert report["run"] == run.id
+    assert (own["n"], own["unscored"]) == (3, 1)
+    assert own["containment"] == 0.5  # the case without a reply counts against it
+    assert own["intervals"]["containment"]["n"] == 2
+    assert own["abstention_recall"] == 1
+    assert own["errors"] == {"c": "RuntimeError: crash"}
+    assert report["models"] == [make_reply("", None)["model"]]
+
+
+def test_report_markdown_states_what_was_measured(tmp_path):
+    text = report_run(finished_run(tmp_path, sample=3, seed=4)).to_markdown()
+    assert "## own: 3 cases, 1 unscored" in text
+    assert "| containment | 0.500 | 0.000 – 1.000 | 2 |" in text
+    assert "| ttft_ms_p50 | 100 | 100 – 100 | 2 |" in text
+    assert "Generator g (0123456789ab), embedder e, prompt 1." in text
+    assert "3 a suite drawn with seed 4" in text
+    assert "Unscored `c`: RuntimeError: crash" in text
+    assert "Not finished" not in text
+
+
+def test_report_of_an_unfinished_run_says_so(tmp_path):
+    suite = Suite(name="own", sha256="", cases=(make_case("a"),))
+    report = report_run(start_run(tmp_path, Plan(suites=(suite,), subject={})))
+    assert "Not finished" in report.to_markdown()
+    assert report.suites["own"].unscored == 1
+
+
+def test_write_report_puts_both_forms_into_the_run(tmp_path):
+    report = report_run(finished_run(tmp_path))
+    write_report(report)
+    folder = report.run.folder
+    assert json.loads((folder / "report.json").read_text()) == report.to_json()
+    assert (folder / "report.md").read_text() == report.to_markdown()

@@ -1,0 +1,192 @@
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from ingest.errors import RejectedFileError
+from ingest.parsing import sandbox
+from ingest.parsing.sandbox import ParserPool
+from ingest.settings import IngestSettings
+from ingest.types import RejectReason
+
+PROJECT = Path(__file__).resolve().parents[3]
+
+
+@pytest.fixture
+def small(make_text):
+    return make_text("small.txt", "Twelve weeks are paid.")
+
+
+@pytest.fixture
+def slow(make_text):
+    """A file that takes seconds to parse."""
+    return make_text("slow.html", "<p>word <b>bold</b>" * 400_000)
+
+
+@pytest.fixture
+def pool(limits):
+    with ParserPool(limits) as pool:
+        yield pool
+
+
+def reason_of(pool, path):
+    with pytest.raises(RejectedFileError) as caught:
+        pool.parse(path)
+    return caught.value.reason
+
+
+def children(pool):
+    return [child.pid for child in (*pool._idle, *pool._busy)]
+
+
+def is_alive(pid):
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return False
+    return stat.rpartition(")")[2].split()[0] != "Z"
+
+
+def wait_until(condition):
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline, "waited too long"
+        threading.Event().wait(0.01)
+
+
+def test_pool_starts_nothing_before_the_first_file_and_reuses_its_child(pool, small):
+    assert children(pool) == []
+    assert pool.parse(small).pages[0].text == "Twelve weeks are paid."
+    first = children(pool)
+    pool.parse(small)
+    assert children(pool) == first
+    assert len(first) == 1
+
+
+def test_pool_hands_rejections_through(pool, tmp_path):
+    path = tmp_path / "a.bin"
+    path.write_bytes(bytes(range(256)))
+    assert reason_of(pool, path) == RejectReason.UNSUPPORTED
+    assert len(children(pool)) == 1
+
+
+def test_pool_ends_its_children_when_closed(limits, small):
+    with ParserPool(limits) as pool:
+        pool.parse(small)
+        (pid,) = children(pool)
+    assert not is_alive(pid)
+    assert reason_of(pool, small) == RejectReason.CRASHED
+
+
+def test_pool_parses_as_many_files_at_once_as_it_has_processes(pool, small):
+    with ThreadPoolExecutor(8) as threads:
+        documents = list(threads.map(pool.parse, [small] * 24))
+    assert len({document.pages for document in documents}) == 1
+    assert 1 <= len(children(pool)) <= 2
+
+
+def test_file_that_takes_too_long_costs_its_child_only(small, slow):
+    with ParserPool(IngestSettings(max_parse_s=0.2, parser_processes=1)) as pool:
+        assert reason_of(pool, slow) == RejectReason.TOO_SLOW
+        assert children(pool) == []
+    with ParserPool(IngestSettings(parser_processes=1)) as pool:
+        assert pool.parse(small).pages
+
+
+def test_file_that_takes_too_much_memory_is_rejected(make_text, small):
+    large = make_text("large.txt", "word " * 14_000_000)
+    with ParserPool(IngestSettings(max_memory_bytes=100_000_000, parser_processes=1)) as pool:
+        assert reason_of(pool, large) == RejectReason.TOO_MUCH_MEMORY
+        assert pool.parse(small).pages
+
+
+def test_child_killed_in_the_middle_is_a_crash_and_the_next_file_works(pool, small, slow):
+    pool.parse(small)
+    with ThreadPoolExecutor(1) as threads:
+        future = threads.submit(reason_of, pool, slow)
+        wait_until(lambda: pool._busy)
+        os.kill(next(iter(pool._busy)).pid, signal.SIGKILL)
+        assert future.result(20) == RejectReason.CRASHED
+    assert pool.parse(small).pages
+
+
+def test_child_killed_while_idle_is_replaced(pool, small):
+    pool.parse(small)
+    (pid,) = children(pool)
+    os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: not is_alive(pid))
+    assert pool.parse(small).pages
+    assert children(pool) != [pid]
+
+
+def test_close_ends_a_running_parse_at_once(limits, slow, small):
+    pool = ParserPool(limits)
+    pool.parse(small)
+    with ThreadPoolExecutor(1) as threads:
+        future = threads.submit(reason_of, pool, slow)
+        wait_until(lambda: pool._busy)
+        pool.close()
+        assert future.result(20) == RejectReason.CRASHED
+
+
+def test_child_is_replaced_after_many_files(pool, small, monkeypatch):
+    monkeypatch.setattr(sandbox, "_MAX_FILES_PER_CHILD", 1)
+    pool.parse(small)
+    assert children(pool) == []
+
+
+def test_reply_longer_than_allowed_is_cut_off(pool, small):
+    pool.parse(small)
+    pool._idle[0]._max_reply_bytes = 10
+    assert reason_of(pool, small) == RejectReason.TOO_LARGE
+
+
+@pytest.mark.parametrize("line", ["nonsense", '{"document": {}}', '{"document": {"title": 1}}'])
+def test_answer_that_is_none_is_a_crash(pool, small, monkeypatch, line):
+    pool.parse(small)
+    monkeypatch.setattr(sandbox._Child, "_read_line", lambda *_, **__: line.encode())
+    assert reason_of(pool, small) == RejectReason.CRASHED
+
+
+def test_child_sees_no_secrets_of_the_environment(pool, small, monkeypatch):
+    monkeypatch.setenv("SECRET_TOKEN", "hunter2")
+    pool.parse(small)
+    (pid,) = children(pool)
+    assert b"hunter2" not in Path(f"/proc/{pid}/environ").read_bytes()
+
+
+def test_child_ends_with_its_parent_even_while_it_parses(slow, tmp_path):
+    script = (
+        "import sys, threading, time\n"
+        "from pathlib import Path\n"
+        "from ingest.parsing.sandbox import ParserPool\n"
+        "from ingest.settings import IngestSettings\n"
+        "pool = ParserPool(IngestSettings())\n"
+        "threading.Thread(target=pool.parse, args=[Path(sys.argv[1])], daemon=True).start()\n"
+        "while not pool._busy: time.sleep(0.01)\n"
+        "print(next(iter(pool._busy)).pid, flush=True)\n"
+        "time.sleep(60)\n"
+    )
+    parent = subprocess.Popen(
+        [sys.executable, "-c", script, str(slow)], cwd=PROJECT, stdout=subprocess.PIPE
+    )
+    with parent:
+        assert parent.stdout is not None
+        pid = int(parent.stdout.readline())
+        assert is_alive(pid)
+        parent.kill()
+    wait_until(lambda: not is_alive(pid))
+
+
+def test_child_ignores_interrupts(pool, small):
+    pool.parse(small)
+    (pid,) = children(pool)
+    os.kill(pid, signal.SIGINT)
+    assert pool.parse(small).pages
+    assert children(pool) == [pid]

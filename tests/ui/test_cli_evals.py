@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.ui.conftest import Plinth
+
+CSV = (
+    "question,answer,document,page\n"
+    "How many days of annual leave do employees receive?,25 days,leave.md,\n"
+    "What is the hotel limit a night?,120 euros,travel.md,\n"
+)
+
+
+@pytest.fixture
+def suite(tmp_path: Path) -> Path:
+    path = tmp_path / "own.csv"
+    path.write_text(CSV, encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def measuring(plinth: Plinth, folder: Path) -> Plinth:
+    assert plinth("ingest", folder).exit_code == 0
+    return plinth
+
+
+def test_eval_run_prints_figures_and_keeps_the_run(
+    measuring: Plinth, suite: Path, data_dir: Path
+) -> None:
+    done = measuring("eval", "run", suite, "--json")
+    assert done.exit_code == 0
+    value = json.loads(done.stdout)
+    own = value["suites"]["own"]
+    assert (own["n"], own["unscored"], own["doc_recall_at_5"]) == (2, 0, 1)
+    assert own["intervals"]["containment"]["n"] == 2
+    assert value["plan"]["subject"]["settings"]["models"]["generator"] == "fake-generator"
+    assert "2/2 cases" in done.stderr
+    assert (data_dir / "evals" / value["run"] / "answers" / "own.jsonl").is_file()
+
+
+def test_eval_report_scores_a_run_again(measuring: Plinth, suite: Path) -> None:
+    run = json.loads(measuring("eval", "run", suite, "--sample", 1, "--json").stdout)
+    done = measuring("eval", "report", run["run"])
+    assert done.exit_code == 0
+    assert done.stdout.startswith(f"# Run {run['run']}")
+    assert json.loads(measuring("eval", "report", run["run"], "--json").stdout) == run
+
+
+def test_eval_run_exits_3_when_a_gate_is_missed(measuring: Plinth, suite: Path) -> None:
+    met = measuring("eval", "run", suite, "--gate", "doc_recall_at_5>=1")
+    missed = measuring("eval", "run", suite, "--gate", "doc_recall_at_5>=1.5")
+    assert met.exit_code == 0
+    assert missed.exit_code == 3
+    assert "gate doc_recall_at_5>=1.5 is not met: own has 1" in missed.stderr
+    assert missed.stdout.startswith("# Run ")
+
+
+def test_eval_list_names_suites_and_runs(measuring: Plinth, suite: Path) -> None:
+    measuring("eval", "run", suite)
+    done = measuring("eval", "list")
+    assert "shipped suite: sample" in done.stdout
+    assert "  own  finished" in done.stdout
+    (run,) = json.loads(measuring("eval", "list", "--json").stdout)["runs"]
+    assert run["suites"] == ["own"]
+
+
+@pytest.mark.parametrize(
+    ("args", "exit_code", "problem"),
+    [
+        (("run", "nothing"), 1, "no suite 'nothing'"),
+        (("run", "sample", "--gate", "beauty>=1"), 2, "no known metric"),
+        (("run", "sample", "--sample", "0"), 2, "--sample"),
+        (("report", "2001"), 1, "no run is named '2001'"),
+    ],
+)
+def test_eval_refuses_with_the_reason(
+    plinth: Plinth, args: tuple[str, ...], exit_code: int, problem: str
+) -> None:
+    done = plinth("eval", *args)
+    assert done.exit_code == exit_code
+    assert problem in done.stderr

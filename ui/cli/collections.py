@@ -1,0 +1,77 @@
+"""`plinth collections`: documents that are granted together."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+
+from ui.cli.options import DataDir, Json
+
+app = typer.Typer(
+    help="Collections of documents and the groups that may read them.", no_args_is_help=True
+)
+
+CollectionName = Annotated[str, typer.Argument(metavar="COLLECTION")]
+GroupName = Annotated[str, typer.Argument(metavar="GROUP")]
+
+
+@app.command("list")
+def list_collections(data_dir: DataDir, as_json: Json = False) -> None:
+    """List collections and the groups that may read them.
+
+    Example: plinth collections list
+    """
+    from assistant.store.catalog import open_catalog  # heavy: not for --help
+
+    with open_catalog(data_dir) as catalog:
+        collections = catalog.collections()
+    if as_json:
+        values = [
+            {"collection": one.name, "documents": one.n_documents, "groups": list(one.groups)}
+            for one in collections
+        ]
+        print(json.dumps({"collections": values}, ensure_ascii=False, indent=2))
+        return
+    for one in collections:
+        readers = ", ".join(one.groups) or "admins only"
+        print(f"{one.name}: {one.n_documents:,} documents, read by {readers}")
+    if not collections:
+        print("No collections.")
+
+
+@app.command()
+def add(data_dir: DataDir, collection: CollectionName) -> None:
+    """Add an empty collection, which only admins may read until it is granted.
+
+    Example: plinth collections add hr
+    """
+    from assistant.store.writer import open_writer  # heavy: not for --help
+
+    with open_writer(data_dir) as writer:
+        writer.add_collection(collection)
+
+
+@app.command()
+def grant(data_dir: DataDir, collection: CollectionName, group: GroupName) -> None:
+    """Let a group read a collection.
+
+    Example: plinth collections grant hr staff
+    """
+    from assistant.store.writer import open_writer  # heavy: not for --help
+
+    with open_writer(data_dir) as writer:
+        writer.grant(collection, group)
+
+
+@app.command()
+def revoke(data_dir: DataDir, collection: CollectionName, group: GroupName) -> None:
+    """Stop a group from reading a collection.
+
+    Example: plinth collections revoke hr staff
+    """
+    from assistant.store.writer import open_writer  # heavy: not for --help
+
+    with open_writer(data_dir) as writer:
+        writer.revoke(collection, group)

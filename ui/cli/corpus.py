@@ -1,0 +1,74 @@
+"""Opens a corpus and its models for a command: the command line's composition root."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from assistant.access import OPERATOR, ReadableSet
+from ui.settings import Settings
+
+if TYPE_CHECKING:
+    from assistant.retrieval.hybrid import HybridRetriever
+
+    from assistant.engine import Engine
+    from assistant.store.catalog import Catalog
+
+
+@contextmanager
+def open_retriever(data_dir: Path, settings: Settings) -> Iterator[tuple[HybridRetriever, Catalog]]:
+    """Open the corpus for searching.
+
+    Raises:
+        StoreError: the data dir cannot be read, or its index does not fit the embedder.
+        ModelFileError: the embedder's files are missing or damaged.
+    """
+    from assistant.retrieval.hybrid import HybridRetriever
+
+    from assistant.store.catalog import open_catalog
+    from models.factory import build_embedder
+
+    with open_catalog(data_dir) as catalog:
+        yield HybridRetriever(catalog, build_embedder(settings.models), settings.retrieval), catalog
+
+
+@contextmanager
+def open_engine(data_dir: Path, settings: Settings) -> Iterator[tuple[Engine, Catalog]]:
+    """Open the corpus and the models for answering; ends the generator's process at the end.
+
+    Raises:
+        StoreError: the data dir cannot be read, or its index does not fit the embedder.
+        ModelFileError: a model's files are missing or damaged.
+    """
+    from assistant.retrieval.hybrid import HybridRetriever
+
+    from assistant.engine import Engine
+    from assistant.store.catalog import open_catalog
+    from models.factory import build_embedder, build_generator
+
+    embedder = build_embedder(settings.models)
+    with open_catalog(data_dir) as catalog, build_generator(settings.models) as generator:
+        retriever = HybridRetriever(catalog, embedder, settings.retrieval)
+        engine = Engine(
+            retriever=retriever,
+            embedder=embedder,
+            generator=generator,
+            settings=settings.answer,
+        )
+        yield engine, catalog
+
+
+def resolve_reader(
+    catalog: Catalog, user: str | None, collection: str | None = None
+) -> ReadableSet:
+    """Return what a command may read: the operator's everything, or exactly what a user may see.
+
+    Raises:
+        UnknownNameError: no such user, or no such collection that the reader may see.
+    """
+    readable = OPERATOR if user is None else catalog.readable_set(user)
+    if collection is None:
+        return readable
+    return readable.within(catalog.collection_id(collection, readable))

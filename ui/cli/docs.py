@@ -1,0 +1,177 @@
+"""`plinth docs`: the documents of the corpus."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ui.cli.corpus import resolve_reader
+from ui.cli.options import AsUser, Collection, DataDir, Json
+from ui.cli.terminal import note, place, printable
+
+if TYPE_CHECKING:
+    from assistant.access import ReadableSet
+    from assistant.store.catalog import Catalog
+    from assistant.store.types import DocumentDetail, DocumentSummary
+
+app = typer.Typer(help="List, show and delete documents.", no_args_is_help=True)
+
+DocumentName = Annotated[
+    str, typer.Argument(metavar="DOCUMENT", help="An id, or a name that only one document has.")
+]
+
+
+@app.command("list")
+def list_documents(
+    data_dir: DataDir, collection: Collection = None, as_user: AsUser = None, as_json: Json = False
+) -> None:
+    """List documents in their current version.
+
+    Example: plinth docs list --collection hr
+    """
+    from assistant.store.catalog import open_catalog  # heavy: not for --help
+
+    with open_catalog(data_dir) as catalog:
+        documents = catalog.list_documents(resolve_reader(catalog, as_user), collection)
+    if as_json:
+        _print_json({"documents": [summary_to_json(document) for document in documents]})
+        return
+    for document in documents:
+        print(_line(document))
+    if not documents:
+        print("No documents.")
+
+
+@app.command()
+def show(
+    data_dir: DataDir,
+    document: DocumentName,
+    text: Annotated[bool, typer.Option("--text", help="Print its text as well.")] = False,
+    as_user: AsUser = None,
+    as_json: Json = False,
+) -> None:
+    """Show a document with its versions.
+
+    Example: plinth docs show handbook.pdf --text
+    """
+    from assistant.store.catalog import open_catalog  # heavy: not for --help
+
+    with open_catalog(data_dir) as catalog:
+        readable = resolve_reader(catalog, as_user)
+        found = _find(catalog, document, readable)
+        detail = catalog.document(found.document_id, readable)
+    if as_json:
+        _print_json(detail_to_json(detail, text=text))
+    else:
+        _print_detail(detail, text=text)
+
+
+@app.command()
+def delete(
+    data_dir: DataDir,
+    document: DocumentName,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Delete a document with all its versions, vectors and saved bytes.
+
+    The file stays where it was ingested from and comes back with the next ingest of its folder.
+
+    Example: plinth docs delete old/handbook.pdf --yes
+    """
+    from assistant.access import OPERATOR
+    from assistant.store.catalog import open_catalog  # heavy: not for --help
+    from assistant.store.writer import open_writer
+
+    with open_catalog(data_dir) as catalog:
+        found = _find(catalog, document, OPERATOR)
+    if not yes:
+        if not sys.stdin.isatty():
+            raise typer.BadParameter("there is no terminal to ask on; add --yes to delete")
+        question = f"Delete {found.document!r} of collection {found.collection!r}?"
+        typer.confirm(printable(question), abort=True, err=True)
+    with open_writer(data_dir) as writer:
+        writer.delete_document(found.document_id)
+    note(printable(f"deleted {found.document!r}"))
+
+
+def summary_to_json(document: DocumentSummary) -> dict[str, Any]:
+    """Return a document as the contract has it."""
+    return {
+        "document": document.document,
+        "document_id": document.document_id,
+        "collection": document.collection,
+        "version": document.version,
+        "pages": document.n_pages,
+        "chunks": document.n_chunks,
+        "flags": list(document.flags),
+    }
+
+
+def detail_to_json(detail: DocumentDetail, *, text: bool) -> dict[str, Any]:
+    """Return a document with its versions, and its pages if `text`."""
+    summary = detail.summary
+    value = summary_to_json(summary) | {
+        "title": summary.title,
+        "date": summary.date,
+        "source": summary.source,
+        "media_type": summary.media_type,
+        "bytes": summary.size_bytes,
+        "versions": [
+            {"version": version.version, "added_at": version.added_at}
+            for version in detail.versions
+        ],
+    }
+    if text:
+        value["text"] = [
+            {"page_number": page.page_number, "text": page.text} for page in detail.pages
+        ]
+    return value
+
+
+def _find(catalog: Catalog, name: str, readable: ReadableSet) -> DocumentSummary:
+    """Return the one document of this id or name."""
+    from assistant.errors import UnknownNameError
+
+    documents = catalog.list_documents(readable)
+    found = [one for one in documents if name in (one.document_id, one.document)]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        ids = ", ".join(f"{one.document_id} in {one.collection!r}" for one in found)
+        message = f"{name!r} is the name of {len(found)} documents; give an id: {ids}"
+        raise UnknownNameError(message)
+    message = f"no document {name!r}; `plinth docs list` shows names and ids"
+    raise UnknownNameError(message)
+
+
+def _line(document: DocumentSummary) -> str:
+    flags = f"  [{', '.join(document.flags)}]" if document.flags else ""
+    sizes = f"{document.n_pages:>5} pages {document.n_chunks:>6} chunks"
+    name = f"{document.collection}: {document.document}"
+    return printable(f"{document.document_id}  {sizes}  {name}{flags}").replace("\n", "�")
+
+
+def _print_detail(detail: DocumentDetail, *, text: bool) -> None:
+    summary = detail.summary
+    print(_line(summary))
+    facts = {
+        "title": summary.title,
+        "date": summary.date or "",
+        "type": summary.media_type,
+        "bytes": f"{summary.size_bytes:,}",
+        "source": summary.source,
+    }
+    for name, fact in facts.items():
+        if fact:
+            print(printable(f"{name:<8}{fact}"))
+    for version in detail.versions:
+        print(f"version {version.version}  {version.added_at}")
+    for page in detail.pages if text else ():
+        print(printable(f"\n--- {place(summary.document, page.page_number)} ---\n{page.text}"))
+
+
+def _print_json(value: dict[str, Any]) -> None:
+    print(json.dumps(value, ensure_ascii=False, indent=2))

@@ -1,0 +1,126 @@
+"""`plinth doctor`: do environment, settings, models, catalog and index agree?"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import typer
+
+from assistant.errors import AssistantError, StoreError
+from models.errors import ModelError
+from ui.cli.options import DataDir, Json
+from ui.cli.terminal import printable
+from ui.settings import Settings, load_settings
+
+EXIT_FAULT = 3
+LIBRARIES = ("faiss", "llama_cpp", "sqlalchemy", "tokenizers", "pypdf", "pypdfium2")
+"""Compiled or essential libraries whose absence shows an incomplete environment."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """One thing examined."""
+
+    name: str
+    fault: str | None
+    """What is wrong and which command mends it; None when all is well."""
+    detail: str = ""
+
+
+def doctor(data_dir: DataDir, as_json: Json = False) -> None:
+    """Examine environment, settings, models, catalog and index; change nothing.
+
+    Exits with 3 when something is wrong, naming the command that mends it.
+
+    Example: plinth doctor
+    """
+    checks = tuple(examine(data_dir))
+    if as_json:
+        listed = [{"check": c.name, "fault": c.fault, "detail": c.detail} for c in checks]
+        print(json.dumps({"checks": listed}, ensure_ascii=False, indent=2))
+    else:
+        for check in checks:
+            mark = "ok   " if check.fault is None else "FAULT"
+            print(printable(f"{mark} {check.name}: {check.fault or check.detail}"))
+    if any(check.fault for check in checks):
+        raise typer.Exit(EXIT_FAULT)
+
+
+def examine(data_dir: Path) -> Iterator[Check]:
+    """Yield the checks in the order in which later ones depend on earlier ones."""
+    yield _check("environment", _libraries)
+    try:
+        settings = load_settings(data_dir)
+    except AssistantError as error:
+        yield Check(name="settings", fault=str(error))
+        return
+    yield Check(name="settings", fault=None, detail=f"data dir {data_dir}")
+    for name in (settings.models.generator, settings.models.embedder):
+        yield _check(f"model {name}", lambda name=name: _weights(name, settings))
+    yield _check("data dir", lambda: _writable(data_dir))
+    yield _check("catalog and index", lambda: _corpus(data_dir, settings))
+
+
+def _check(name: str, examine_it: Callable[[], str]) -> Check:
+    try:
+        return Check(name=name, fault=None, detail=examine_it())
+    except (AssistantError, ModelError) as error:
+        return Check(name=name, fault=str(error))
+
+
+def _libraries() -> str:
+    for library in LIBRARIES:
+        try:
+            importlib.import_module(library)
+        except ImportError as error:
+            raise ModelError(f"{library} cannot be loaded ({error}); run `make setup`") from error
+    return f"{len(LIBRARIES)} libraries load"
+
+
+def _weights(name: str, settings: Settings) -> str:
+    from models.catalog import find_model
+    from models.files import require_weights
+
+    path, _ = require_weights(find_model(name, settings.models.dir), settings.models.dir)
+    return str(path)
+
+
+def _writable(data_dir: Path) -> str:
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=data_dir):
+            return "can be written"
+    except OSError as error:
+        raise StoreError(
+            f"{data_dir} cannot be written ({error.strerror}); "
+            "give another --data-dir or its rights to this user"
+        ) from error
+
+
+def _corpus(data_dir: Path, settings: Settings) -> str:
+    from assistant.errors import IndexDamagedError, IndexMismatchError
+    from assistant.store.catalog import open_catalog
+    from models.factory import build_embedder
+
+    with open_catalog(data_dir) as catalog:
+        problems = catalog.problems()
+        if problems:
+            raise IndexDamagedError("; ".join(problems))
+        index = catalog.open_index(reuse={})
+        fingerprint = build_embedder(settings.models).info.fingerprint
+        if index.generation and index.embedder_fingerprint != fingerprint:
+            raise IndexMismatchError(
+                f"the index was made with another embedder than {settings.models.embedder!r}; "
+                "set models.embedder back, or ingest into a new data dir"
+            )
+        counts = catalog.counts()
+        return (
+            f"generation {index.generation}: {counts.n_documents} documents, "
+            f"{counts.n_live_chunks} chunks in {counts.n_segments} segments, "
+            f"{counts.n_rejected} rejected files"
+        )

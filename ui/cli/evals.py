@@ -1,0 +1,178 @@
+"""`plinth eval`: measure the current corpus and models with gold questions."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ui.cli.options import DataDir, Json
+from ui.cli.terminal import note, printable
+from ui.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from assistant.engine import Engine
+    from evals.report import Report
+    from evals.runs import Asker, Progress
+    from evals.suites import Case
+
+app = typer.Typer(help="Measure answers, citations and abstentions with gold questions.")
+
+EXIT_GATE_MISSED = 3
+NOTES_PER_RUN = 20
+"""Lines of progress where stderr is no terminal."""
+
+
+@app.command("run")
+def run_suites(
+    data_dir: DataDir,
+    suites: Annotated[
+        list[str], typer.Argument(metavar="SUITE…", help="`sample`, or a .jsonl or .csv file.")
+    ],
+    sample: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Ask N cases drawn from each suite.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the drawing.")] = 0,
+    gates: Annotated[
+        list[str] | None,
+        typer.Option("--gate", metavar="GATE", help="METRIC>=VALUE; exit 3 if it is not met."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Ask every case of the suites and score the replies; a stopped run continues.
+
+    Example: plinth eval run sample --gate "containment>=0.5"
+    """
+    from evals.errors import GateError
+    from evals.gates import missed_gates, parse_gate
+    from evals.report import report_run, write_report
+    from evals.runs import Plan, start_run
+    from evals.suites import find_suite, load_suite
+    from ui.cli.corpus import open_engine
+
+    try:
+        bounds = [parse_gate(gate) for gate in gates or ()]
+    except GateError as error:
+        raise typer.BadParameter(str(error)) from error
+    loaded = tuple(load_suite(find_suite(name)) for name in suites)
+    settings = load_settings(data_dir)
+    with open_engine(data_dir, settings) as (engine, catalog):
+        plan = Plan(
+            suites=loaded,
+            subject=_subject(settings, index_generation=catalog.current_generation()),
+            sample=sample,
+            seed=seed,
+        )
+        run = start_run(_runs_root(data_dir), plan).ask_all(_asker(engine), _progress_notes())
+    report = report_run(run)
+    write_report(report)
+    _print_report(report, as_json=as_json)
+    missed = list(missed_gates(bounds, {name: s.figures for name, s in report.suites.items()}))
+    for sentence in missed:
+        print(sentence, file=sys.stderr)
+    if missed:
+        raise typer.Exit(EXIT_GATE_MISSED)
+
+
+@app.command("list")
+def list_all(data_dir: DataDir, as_json: Json = False) -> None:
+    """List the shipped suites and the runs of this data dir, oldest first.
+
+    Example: plinth eval list
+    """
+    from evals.runs import list_runs
+    from evals.suites import SAMPLE
+
+    runs = list_runs(_runs_root(data_dir))
+    if as_json:
+        listed = [
+            {
+                "run": run.id,
+                "started": run.started,
+                "finished": run.finished,
+                "suites": list(run.plan["suites"]),
+            }
+            for run in runs
+        ]
+        print(json.dumps({"suites": [SAMPLE.name], "runs": listed}, ensure_ascii=False, indent=2))
+        return
+    print(f"shipped suite: {SAMPLE.name}")
+    for run in runs:
+        state = "finished" if run.finished else "stopped; the same command continues it"
+        print(printable(f"{run.id}  {', '.join(run.plan['suites'])}  {state}"))
+
+
+@app.command("report")
+def score_again(
+    data_dir: DataDir,
+    run_id: Annotated[str, typer.Argument(metavar="RUN", help="A run's id or its beginning.")],
+    as_json: Json = False,
+) -> None:
+    """Score the replies of a run again and print the report.
+
+    Example: plinth eval report 20260102
+    """
+    from evals.report import report_run, write_report
+    from evals.runs import find_run
+
+    report = report_run(find_run(_runs_root(data_dir), run_id))
+    write_report(report)
+    _print_report(report, as_json=as_json)
+
+
+def _runs_root(data_dir: Path) -> Path:
+    return data_dir / "evals"
+
+
+def _subject(settings: Settings, *, index_generation: int) -> dict[str, Any]:
+    """Return everything that decides the replies, but for where files lie."""
+    from evals.program import program_fingerprint
+
+    return {
+        "program": program_fingerprint(),
+        "settings": settings.model_dump(mode="json", exclude={"models": {"dir"}}),
+        "index_generation": index_generation,
+    }
+
+
+def _asker(engine: Engine) -> Asker:
+    from assistant.access import OPERATOR
+    from assistant.reply_json import reply_to_json
+
+    def ask(case: Case) -> dict[str, Any]:
+        reply = engine.ask(case.question, history=case.history, readable=OPERATOR)
+        return reply_to_json(reply, reply_id=case.id)
+
+    return ask
+
+
+def _progress_notes() -> Callable[[Progress], None]:
+    """Return a listener that notes every case on a terminal, and some of them elsewhere."""
+    is_terminal = sys.stderr.isatty()
+    started = time.monotonic()
+    n_asked = 0
+
+    def tell(progress: Progress) -> None:
+        nonlocal n_asked
+        n_asked += 1
+        n_left = progress.n_total - progress.n_done
+        step = 1 if is_terminal else max(1, progress.n_total // NOTES_PER_RUN)
+        if progress.error is not None:
+            note(printable(f"{progress.suite}: {progress.error}"))
+        if progress.n_done % step == 0 or not n_left:
+            left_s = (time.monotonic() - started) / n_asked * n_left
+            note(f"{progress.n_done}/{progress.n_total} cases, about {left_s:.0f} s left")
+
+    return tell
+
+
+def _print_report(report: Report, *, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(report.to_json(), ensure_ascii=False, indent=2))
+    else:
+        print(printable(report.to_markdown()), end="")

@@ -1,0 +1,62 @@
+"""`plinth groups`: people who read the same collections."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+
+from ui.cli.options import DataDir, Json
+
+app = typer.Typer(help="Groups of people.", no_args_is_help=True)
+
+GroupName = Annotated[str, typer.Argument(metavar="GROUP")]
+
+
+@app.command("list")
+def list_groups(data_dir: DataDir, as_json: Json = False) -> None:
+    """List groups, their members and what they may read.
+
+    Example: plinth groups list
+    """
+    from assistant.store.catalog import open_catalog  # heavy: not for --help
+
+    with open_catalog(data_dir) as catalog:
+        groups = catalog.groups()
+    if as_json:
+        values = [
+            {"group": one.name, "users": list(one.users), "collections": list(one.collections)}
+            for one in groups
+        ]
+        print(json.dumps({"groups": values}, ensure_ascii=False, indent=2))
+        return
+    for one in groups:
+        users = ", ".join(one.users) or "nobody"
+        print(f"{one.name}: {users}; reads {', '.join(one.collections) or 'nothing'}")
+    if not groups:
+        print("No groups.")
+
+
+@app.command()
+def add(data_dir: DataDir, group: GroupName) -> None:
+    """Add a group without members.
+
+    Example: plinth groups add staff
+    """
+    from assistant.store.writer import open_writer  # heavy: not for --help
+
+    with open_writer(data_dir) as writer:
+        writer.add_group(group)
+
+
+@app.command()
+def remove(data_dir: DataDir, group: GroupName) -> None:
+    """Remove a group, its memberships and its grants.
+
+    Example: plinth groups remove staff
+    """
+    from assistant.store.writer import open_writer  # heavy: not for --help
+
+    with open_writer(data_dir) as writer:
+        writer.remove_group(group)

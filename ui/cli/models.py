@@ -1,0 +1,202 @@
+"""`plinth models`: see, get, verify and import model files."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from models.catalog import ModelEntry, PromptFormat, find_model, known_models
+from models.errors import ModelFileError
+from models.factory import FAKES
+from models.files import FileState, Progress, check_files, verify_files
+from models.settings import ModelsSettings
+from ui.cli.options import DataDir, Json
+from ui.settings import load_settings
+
+app = typer.Typer(help="Models: see, get, verify and import their files.", no_args_is_help=True)
+
+_SECONDS_BETWEEN_LINES = 5.0
+
+Names = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[NAME]...", help="Catalogue names.", show_default=False),
+]
+
+
+@app.command("list", epilog="Example: plinth models list --json")
+def list_models(data_dir: DataDir, as_json: Json = False) -> None:
+    """Show every known model and whether its files are here."""
+    settings = load_settings(data_dir).models
+    rows = [_describe(model, settings) for model in known_models(settings.dir)]
+    if as_json:
+        print(json.dumps({"models_dir": str(settings.dir), "models": rows}, indent=2))
+        return
+    for row in rows:
+        mark = "*" if row["default"] else " "
+        size = f"{row['bytes'] / 1e6:,.0f} MB"
+        print(
+            f"{mark} {row['name']:30} {row['task']:8} {size:>9}  {row['state']:9} "
+            f"{row['title']}; {row['licence']}"
+        )
+
+
+@app.command("pull", epilog="Example: plinth models pull qwen2.5-coder-0.5b-instruct")
+def pull_models(data_dir: DataDir, names: Names = None, as_json: Json = False) -> None:
+    """Get models; without a NAME the generator and embedder of the settings.
+
+    May be interrupted at any point and repeated: it continues where it stopped.
+    """
+    from models.pull import pull
+
+    settings = load_settings(data_dir).models
+    wanted = names or [
+        name for name in (settings.generator, settings.embedder) if name not in FAKES
+    ]
+    models = _chosen(wanted, settings.dir)
+    rows = []
+    for model in models:
+        with _progress(model) as on_progress:
+            was_fetched = pull(model, settings.dir, on_progress)
+        rows.append({"name": model.name, "status": "fetched" if was_fetched else "present"})
+        if not as_json:
+            print(f"{model.name}: {'fetched and verified' if was_fetched else 'already here'}")
+    if as_json:
+        print(json.dumps({"models": rows}, indent=2))
+
+
+@app.command("verify", epilog="Example: plinth models verify all-minilm-l6-v2")
+def verify_models(data_dir: DataDir, names: Names = None, as_json: Json = False) -> None:
+    """Read model files whole and compare them with the catalogue; without a NAME all that are here.
+
+    Exits with 1 if a file is missing or damaged.
+    """
+    settings = load_settings(data_dir).models
+    if names:
+        models = _chosen(names, settings.dir)
+    else:
+        models = [model for model in known_models(settings.dir) if _is_here(model, settings.dir)]
+    checks = [(model, check) for model in models for check in verify_files(model, settings.dir)]
+    if as_json:
+        files = [
+            {
+                "name": model.name,
+                "path": check.file.path,
+                "state": check.state,
+                "sha256": check.sha256,
+            }
+            for model, check in checks
+        ]
+        print(json.dumps({"files": files}, indent=2))
+    else:
+        for model, check in checks:
+            print(f"{check.state:8} {model.name}/{check.file.path}")
+    wrong = sorted({model.name for model, check in checks if check.state is not FileState.OK})
+    if wrong:
+        raise ModelFileError(
+            f"files of {', '.join(wrong)} are missing or damaged; "
+            f"run `plinth models pull {' '.join(wrong)}`"
+        )
+
+
+@app.command("import", epilog="Example: plinth models import our-model ./model.gguf")
+def import_model(
+    name: Annotated[str, typer.Argument(help="A catalogue name, or a new one for a GGUF file.")],
+    file: Annotated[Path, typer.Argument(help="The file, or the folder with a model's files.")],
+    data_dir: DataDir,
+    prompt_format: Annotated[
+        PromptFormat | None,
+        typer.Option(help="Of a new name: how the model marks turns; chatml if not given."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Copy a model from a local file into the models folder."""
+    from models.importing import import_file
+
+    settings = load_settings(data_dir).models
+    model = import_file(name, file, settings.dir, prompt_format)
+    if as_json:
+        print(json.dumps(_describe(model, settings), indent=2))
+    else:
+        print(f"{model.name}: imported from {file}")
+
+
+def _chosen(names: Sequence[str], models_dir: Path) -> list[ModelEntry]:
+    """Find all models before anything is done to the first of them."""
+    return [find_model(name, models_dir) for name in names]
+
+
+def _is_here(model: ModelEntry, models_dir: Path) -> bool:
+    return any((models_dir / model.name / file.path).exists() for file in model.files)
+
+
+def _describe(model: ModelEntry, settings: ModelsSettings) -> dict[str, Any]:
+    if _is_here(model, settings.dir):
+        states = {check.state for check in check_files(model, settings.dir)}
+        state = "ready" if states == {FileState.OK} else "damaged"
+    else:
+        state = "absent"
+    return {
+        "name": model.name,
+        "title": model.title,
+        "task": model.task,
+        "licence": model.licence,
+        "parameters": model.parameters,
+        "context_tokens": model.context_tokens,
+        "prompt_format": model.prompt_format,
+        "bytes": model.bytes,
+        "state": state,
+        "default": model.name in (settings.generator, settings.embedder),
+    }
+
+
+@contextmanager
+def _progress(model: ModelEntry) -> Iterator[Progress]:
+    """Show progress on stderr: a bar on a terminal, else a line now and then."""
+    if not sys.stderr.isatty():
+        yield _line_printer(model.name)
+        return
+    from rich.console import Console
+    from rich.progress import Progress as Bars
+
+    with Bars(console=Console(stderr=True), transient=True) as bars:
+        bar = bars.add_task(model.name, total=None)
+
+        def show(*, done_bytes: int, total_bytes: int, message: str) -> None:
+            bars.update(
+                bar,
+                completed=done_bytes,
+                total=total_bytes or None,
+                description=f"{model.name}: {message}",
+            )
+
+        yield show
+
+
+def _line_printer(name: str) -> Progress:
+    started = time.monotonic()
+    last_printed = -_SECONDS_BETWEEN_LINES
+    first_bytes: int | None = None  # what an earlier pull left says nothing of today's speed
+
+    def show(*, done_bytes: int, total_bytes: int, message: str) -> None:
+        nonlocal last_printed, first_bytes
+        now = time.monotonic()
+        first_bytes = done_bytes if first_bytes is None else first_bytes
+        if now - last_printed < _SECONDS_BETWEEN_LINES:
+            return
+        last_printed = now
+        line = f"{name}: {message}"
+        if total_bytes:
+            line += f", {done_bytes / 1e6:,.0f} of {total_bytes / 1e6:,.0f} MB"
+        if done_bytes > first_bytes:
+            left_s = (now - started) * (total_bytes - done_bytes) / (done_bytes - first_bytes)
+            line += f", about {left_s:,.0f} s left"
+        print(line, file=sys.stderr, flush=True)
+
+    return show

@@ -1,0 +1,39 @@
+"""Text for terminals: nothing from documents or models can move the cursor or pose as a prompt."""
+
+from __future__ import annotations
+
+import sys
+import unicodedata
+
+from assistant.types import Citation, Hit
+
+
+def printable(text: str) -> str:
+    """Return `text` with control and format characters, but for line feeds, shown as `�`."""
+    return "".join(
+        "�" if char != "\n" and unicodedata.category(char) in ("Cc", "Cf", "Co", "Cs") else char
+        for char in text
+    )
+
+
+def note(text: str) -> None:
+    """Write a line of progress to stderr."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def place(document: str, page_number: int | None) -> str:
+    """Name where a passage stands."""
+    return document if page_number is None else f"{document}, page {page_number}"
+
+
+def citation_line(number: int, citation: Citation) -> str:
+    """Write a citation: its 1-based number, place and verbatim quote on one line."""
+    quote = " ".join(citation.quote.split())
+    return printable(f"[{number}] {place(citation.document, citation.page_number)}: “{quote}”")
+
+
+def hit_line(hit: Hit) -> str:
+    """Write a search hit: rank, score, place and the passage on one line."""
+    text = " ".join(hit.chunk.text.split())
+    where = place(hit.document.document, hit.chunk.page_number)
+    return printable(f"{hit.rank:>3}. {hit.score:.3f}  {where}\n     {text}")
