@@ -57,23 +57,24 @@ def sentence_spans(text: str) -> tuple[Span, ...]:
 def _blocks(text: str) -> Iterator[Span]:
     """Yield runs of lines that read as one piece of prose."""
     start = end = -1
+    previous = ""
     for match in _LINE.finditer(text):
         line = match.group()
-        if start >= 0 and not _runs_on(text[start:end], line, gap=match.start() - end):
+        if start >= 0 and not (match.start() == end + 1 and _runs_on(previous, line)):
             yield Span(start, end)
             start = -1
         if start < 0:
             start = match.start()
-        end = match.end()
+        end, previous = match.end(), line
     if start >= 0:
         yield Span(start, end)
 
 
-def _runs_on(block: str, line: str, *, gap: int) -> bool:
-    if gap != 1 or _CLOSED.search(block) or _OPENS_ITEM.match(line) or CELL in block + line:
+def _runs_on(line: str, following: str) -> bool:
+    """Tell whether a line plainly continues on the following one."""
+    if CELL in line or CELL in following or _CLOSED.search(line) or _OPENS_ITEM.match(following):
         return False
-    first = line.lstrip()[:1]
-    return first.islower()
+    return following.lstrip()[:1].islower()
 
 
 def _stripped(text: str, start: int, end: int) -> Span | None:

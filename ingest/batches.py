@@ -40,6 +40,8 @@ class ContentDraft:
     """A parsed and chunked file that waits for its vectors."""
 
     key: ContentKey
+    title: str
+    """The title the file states; empty where only its name says what it is."""
     parsed: ParsedDocument
     size_bytes: int
     chunks: tuple[ChunkDraft, ...]
@@ -50,7 +52,7 @@ class ContentDraft:
         """Return what is stored; row i of `vectors` belongs to chunk i."""
         return NewContent(
             key=self.key,
-            title="" if self.key.name else self.parsed.title,
+            title=self.title,
             date=self.parsed.date,
             media_type=self.parsed.media_type,
             size_bytes=self.size_bytes,

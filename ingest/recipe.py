@@ -9,7 +9,7 @@ from models.types import EmbedderInfo
 
 PARSER_VERSION = 1
 """Raised when equal bytes come to give other pages."""
-CHUNKER_VERSION = 1
+CHUNKER_VERSION = 2
 """Raised when equal pages come to be cut differently."""
 
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import PurePosixPath
 from threading import Event
 
+from assistant.store.terms import document_label
 from assistant.store.types import ContentKey, DocumentPut, KnownFile, RejectionPut
 from assistant.store.writer import CatalogWriter
 from assistant.types import Version
@@ -19,7 +20,7 @@ from ingest.recipe import content_recipe, rejection_recipe
 from ingest.records import SUFFIX as RECORDS_SUFFIX
 from ingest.records import read_records
 from ingest.settings import IngestSettings
-from ingest.sources import FoundFile, Listing, Source, hash_file, unreadable
+from ingest.sources import FoundFile, Listing, Source, hash_file, names_a_topic, unreadable
 from ingest.types import FileOutcome, FileStatus, ParsedDocument, Rejection, RejectReason
 from models.protocols import Embedder
 
@@ -196,11 +197,12 @@ class SourceRun:
         return self._rejected(task.document, rejection)
 
     def _stored_content(self, task: Task) -> ContentKey | None:
-        for name in ("", task.name):
+        names = (task.name,) if names_a_topic(task.name) else ("", task.name)
+        for name in names:
             key = ContentKey(sha256=task.version, recipe=self._recipe, name=name)
             if key in self._made:
                 return key
-        return self._writer.catalog.find_content(task.version, self._recipe, task.name)
+        return self._writer.catalog.find_content(task.version, self._recipe, names)
 
     # Tasks to changes
 
@@ -217,10 +219,13 @@ class SourceRun:
         self._reject(task.document, task.version, parsed, size_bytes=task.size_bytes)
 
     def _content(self, task: Task, parsed: ParsedDocument) -> ContentDraft:
-        name = "" if parsed.title else task.name
-        chunks, texts = self._chunker.chunk(parsed, title=parsed.title or task.name)
+        speaks = names_a_topic(task.name)
+        title = "" if parsed.title_is_guess and speaks else parsed.title
+        name = task.name if speaks or not title else ""
+        chunks, texts = self._chunker.chunk(parsed, title=document_label(title, name))
         return ContentDraft(
             key=ContentKey(sha256=task.version, recipe=self._recipe, name=name),
+            title=title,
             parsed=parsed,
             size_bytes=task.size_bytes,
             chunks=chunks,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import stat
 import unicodedata
 from collections.abc import Iterable, Sequence
@@ -114,6 +115,24 @@ def list_files(source: Source, *, leave_out: Path) -> Listing:
             found.append(rejected)
             unlisted.append(rejected.document)
     return Listing(files=_with_names_once(found), unlisted=tuple(unlisted))
+
+
+_TOPIC_WORD = re.compile(r"(?<![^\W_])[^\W\d_]{3,}(?![^\W_])")
+_SAYS_NOTHING = re.compile(
+    r"scan(?:ned)?|img|image|doc(?:ument)?s?|file|untitled|index|readme|copy|final|draft|new|old|"
+    r"page|part|default|main|output|download|attachment|exhibit",
+    re.IGNORECASE,
+)
+
+
+def names_a_topic(name: str) -> bool:
+    """Tell whether a file name's stem says what the file is about, unlike a hash or `scan_017`.
+
+    >>> names_a_topic("travel_policy-2025"), names_a_topic("scan_017"), names_a_topic("8dfc21ec")
+    (True, False, False)
+    """
+    found = _TOPIC_WORD.findall(name)
+    return any(not _SAYS_NOTHING.fullmatch(word) for word in found)
 
 
 def document_name(relative: str) -> str:

@@ -46,6 +46,8 @@ class ParsedDocument:
 
     title: str
     """From metadata or the first heading; empty when the file names none."""
+    title_is_guess: bool = False
+    """Guessed from the look of the first page; a file name that says something is better."""
     date: str | None
     """ISO date from metadata or front matter; None when there is none."""
     media_type: str

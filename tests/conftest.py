@@ -11,10 +11,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import settings
 from platformdirs import user_cache_path
 
 PROJECT = Path(__file__).resolve().parents[1]
 LOOPBACK = ("127.", "::1", "localhost")
+
+# A busy machine is slow, not wrong; examples are the same in every run.
+settings.register_profile("plinth", deadline=None, derandomize=True)
+settings.load_profile("plinth")
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
@@ -41,7 +46,7 @@ def _own_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
             monkeypatch.delenv(name)
     monkeypatch.setenv("PLINTH_DATA_DIR", str(tmp_path / "data"))
     random.seed(20240229)
-    np.random.seed(20240229)  # noqa: NPY002 - fixes libraries that draw from the global state
+    np.random.seed(20240229)
 
 
 @pytest.fixture(scope="session")

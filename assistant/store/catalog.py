@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -11,12 +12,13 @@ import numpy as np
 from sqlalchemy import Select, func, select
 
 from assistant.access import OPERATOR, ReadableSet
-from assistant.errors import IndexDamagedError, UnknownNameError
+from assistant.errors import IndexDamagedError, UnknownNameError, WriterBusyError
 from assistant.store import people, queries
 from assistant.store.database import Database
 from assistant.store.documents import (
     chunk_selection,
     document_selection,
+    known_files,
     readable_chunk,
     summary,
 )
@@ -56,6 +58,7 @@ from assistant.store.types import (
 from assistant.types import ChunkId, CollectionId, DocumentId, Version
 
 MIGRATION_WAIT_S = 60.0
+MIGRATION_POLL_S = 0.2
 
 
 @contextmanager
@@ -64,17 +67,28 @@ def open_catalog(data_dir: Path) -> Iterator[Catalog]:
 
     Raises:
         SchemaTooNewError: a later Plinth wrote it.
+        WriterBusyError: it has an old schema, and another process kept it from being migrated.
         StoreError: it cannot be read.
     """
     layout = Layout(data_dir)
     database = open_database(layout)
     try:
-        if database.needs_migration():
-            with WriterLock(layout.lock, wait_s=MIGRATION_WAIT_S):
-                database.migrate()
+        _migrate(layout, database)
         yield Catalog(layout, database)
     finally:
         database.close()
+
+
+def _migrate(layout: Layout, database: Database) -> None:
+    deadline = time.monotonic() + MIGRATION_WAIT_S
+    while database.needs_migration():
+        try:
+            with WriterLock(layout.lock, wait_s=MIGRATION_POLL_S):
+                database.migrate()
+        except WriterBusyError:
+            # A writer migrates first, then may hold the lock for hours: only the schema matters.
+            if time.monotonic() >= deadline:
+                raise
 
 
 def open_database(layout: Layout) -> Database:
@@ -197,47 +211,16 @@ class Catalog:
         A file that became bad is known by its rejected bytes. Empty for an unknown collection or
         source.
         """
-        in_source = (
-            select(SourceRow.id)
-            .join(CollectionRow, CollectionRow.id == SourceRow.collection_id)
-            .where(CollectionRow.name == collection, SourceRow.root == source)
-        )
         with self._database.reading() as session:
-            documents = session.execute(
-                select(DocumentRow, ContentRow)
-                .join(ContentRow, ContentRow.id == DocumentRow.content_id)
-                .where(DocumentRow.source_id.in_(in_source))
-            )
-            known = {
-                document.path: KnownFile(
-                    sha256=Version(content.sha256),
-                    recipe=content.recipe,
-                    document_id=DocumentId(document.id),
-                    n_pages=content.n_pages,
-                    n_chunks=content.n_chunks,
-                    flags=tuple(content.flags),
-                )
-                for document, content in documents
-            }
-            rejections = select(RejectionRow).where(RejectionRow.source_id.in_(in_source))
-            for row in session.scalars(rejections):
-                earlier = known.get(row.path)
-                known[row.path] = KnownFile(
-                    sha256=None if row.sha256 is None else Version(row.sha256),
-                    recipe=row.recipe,
-                    document_id=earlier.document_id if earlier else None,
-                    reason=row.reason,
-                    detail=row.detail,
-                )
-        return known
+            return known_files(session, collection, source)
 
-    def find_content(self, sha256: Version, recipe: str, name: str) -> ContentKey | None:
+    def find_content(self, sha256: Version, recipe: str, names: Sequence[str]) -> ContentKey | None:
         """Return the stored content that equal bytes of a file can be linked to.
 
         Args:
             sha256: Of the file's bytes.
             recipe: How the file would be read now.
-            name: The file name's stem. A content that states its own title fits any.
+            names: Values of `ContentKey.name` that fit the file.
         """
         with self._database.reading() as session:
             found = session.scalar(
@@ -245,7 +228,7 @@ class Catalog:
                 .where(
                     ContentRow.sha256 == sha256,
                     ContentRow.recipe == recipe,
-                    ContentRow.name.in_(("", name)),
+                    ContentRow.name.in_(names),
                 )
                 .order_by(ContentRow.name)
                 .limit(1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sqlalchemy import Row, Select, and_, func, select
+from sqlalchemy.orm import Session
 
 from assistant.access import ReadableSet
 from assistant.store.queries import readable_document
@@ -18,7 +19,8 @@ from assistant.store.rows import (
     SourceRow,
     VersionRow,
 )
-from assistant.store.types import DocumentSummary, ReadableChunk
+from assistant.store.terms import document_label
+from assistant.store.types import DocumentSummary, KnownFile, ReadableChunk
 from assistant.types import Chunk, ChunkId, DocumentId, DocumentRef, Span, Version
 
 NEWER_REJECTED = "newer-version-rejected"
@@ -74,7 +76,7 @@ def summary(row: Row[Any]) -> DocumentSummary:
         collection=row.collection,
         source=row.root,
         version=Version(row.sha256),
-        title=row.title or row.name,
+        title=document_label(row.title, row.name),
         date=row.date,
         media_type=row.media_type,
         size_bytes=row.size_bytes,
@@ -133,7 +135,7 @@ def readable_chunk(row: Row[Any]) -> ReadableChunk:
             span=Span(row.span_start, row.span_end),
             text=row.text,
             heading=row.heading,
-            title=row.title or row.name,
+            title=document_label(row.title, row.name),
         ),
         document=DocumentRef(
             document=row.path,
@@ -143,3 +145,39 @@ def readable_chunk(row: Row[Any]) -> ReadableChunk:
             effective_date=row.date,
         ),
     )
+
+
+def known_files(session: Session, collection: str, source: str) -> dict[str, KnownFile]:
+    """Return the files known below a source folder, by path; a rejection is the later news."""
+    in_source = (
+        select(SourceRow.id)
+        .join(CollectionRow, CollectionRow.id == SourceRow.collection_id)
+        .where(CollectionRow.name == collection, SourceRow.root == source)
+    )
+    documents = session.execute(
+        select(DocumentRow, ContentRow)
+        .join(ContentRow, ContentRow.id == DocumentRow.content_id)
+        .where(DocumentRow.source_id.in_(in_source))
+    )
+    known = {
+        document.path: KnownFile(
+            sha256=Version(content.sha256),
+            recipe=content.recipe,
+            document_id=DocumentId(document.id),
+            n_pages=content.n_pages,
+            n_chunks=content.n_chunks,
+            flags=tuple(content.flags),
+        )
+        for document, content in documents
+    }
+    rejections = select(RejectionRow).where(RejectionRow.source_id.in_(in_source))
+    for row in session.scalars(rejections):
+        earlier = known.get(row.path)
+        known[row.path] = KnownFile(
+            sha256=None if row.sha256 is None else Version(row.sha256),
+            recipe=row.recipe,
+            document_id=earlier.document_id if earlier else None,
+            reason=row.reason,
+            detail=row.detail,
+        )
+    return known

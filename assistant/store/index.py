@@ -28,7 +28,7 @@ from assistant.store.segments import (
     build_segment,
     merge_segments,
 )
-from assistant.store.terms import indexed_text
+from assistant.store.terms import document_label, indexed_text
 
 MAX_SEGMENTS = 12
 """Every query visits every segment."""
@@ -149,7 +149,7 @@ def _segment_from_rows(session: Session, chunk_ids: Int64s) -> Segment:
     }
     texts = [
         indexed_text(
-            chunk.title or chunk.name,
+            document_label(chunk.title, chunk.name),
             chunk.heading,
             pages[chunk.content_id, chunk.page_index][chunk.span_start : chunk.span_end],
         )

@@ -30,6 +30,22 @@ _UNSPACED_START = re.compile(rf"[{_UNSPACED}]")
 _THOUSANDS = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?")
 
 
+def document_label(title: str, name: str) -> str:
+    """Return how a document is called in index, prompts and lists: by file name and title.
+
+    Two plans of one company may state the same title and differ only in their file names, so both
+    count; one that repeats the other's words is left out.
+
+    >>> document_label("Acme Corp", "health_plan_b"), document_label("Travel policy", "travel")
+    ('health plan b – Acme Corp', 'Travel policy')
+    """
+    name = name.replace("_", " ").strip()
+    titled, named = set(words(title)), set(words(name))
+    if title and named <= titled:
+        return title
+    return name if titled <= named else f"{name} – {title}"
+
+
 def indexed_text(title: str, heading: str, text: str) -> str:
     r"""Return what is embedded and searched for a chunk: its title, heading and text.
 

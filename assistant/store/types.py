@@ -18,10 +18,10 @@ class ContentKey:
     recipe: str
     """Fingerprint of everything that turned the bytes into pages, chunks and vectors."""
     name: str = ""
-    """The file name's stem where the file states no title, else empty.
+    """The file name's stem where it says something or the file states no title, else empty.
 
-    The stem is then indexed as the title, so untitled files of equal bytes share their content
-    only under equal stems: no reader's ranking depends on the name of a file they may not see.
+    The stem is indexed with the title, so files of equal bytes share their content only under
+    equal stems: no reader's ranking depends on the name of a file they may not see.
     """
 
 
@@ -50,7 +50,7 @@ class NewContent:
 
     key: ContentKey
     title: str
-    """Title the file states; empty if and only if `key.name` is not."""
+    """Title the file states; empty where it states none, and then `key.name` is not."""
     date: str | None
     """ISO date the file says it is from; None when it says nothing."""
     media_type: str
@@ -62,8 +62,8 @@ class NewContent:
     """Shape [len(chunks), dim], unit norm, of `indexed_text` of each chunk."""
 
     def __post_init__(self) -> None:
-        if bool(self.title) == bool(self.key.name):
-            message = f"content {self.key!r} needs either a title or a name to stand for it"
+        if not self.title and not self.key.name:
+            message = f"content {self.key!r} needs a title or a name to stand for it"
             raise ValueError(message)
         if self.vectors.ndim != 2 or len(self.vectors) != len(self.chunks):
             message = f"{len(self.chunks)} chunks came with vectors of shape {self.vectors.shape}"

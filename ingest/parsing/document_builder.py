@@ -15,6 +15,7 @@ from ingest.types import Heading, ParsedDocument, ParsedPage, RejectReason, Tabl
 CELL_SEPARATOR = " | "
 MAX_HEADING_CHARS = 300
 MAX_HEADER_CHARS = 600
+_COVER_CHARS = 300
 _LETTER = re.compile(r"[^\W\d_]")
 
 
@@ -26,12 +27,14 @@ class DocumentBuilder:
     Attributes:
         title: What the file's metadata says; junk such as "Microsoft Word - x.doc" is ignored.
             Without one, the foremost heading becomes the title.
+        headings_are_guessed: The format marks no headings, they were told by their look.
         date: ISO date, or None.
         flags: Things an admin should see.
     """
 
     def __init__(self, media_type: str, limits: IngestSettings) -> None:
         self.title = ""
+        self.headings_are_guessed = False
         self.date: str | None = None
         self.flags: set[str] = set()
         self._media_type = media_type
@@ -108,8 +111,10 @@ class DocumentBuilder:
             raise self._no_text_rejection()
         if empty:
             self.flags.add("pages-without-text")
+        stated = meaningful_title(self.title)
         return ParsedDocument(
-            title=meaningful_title(self.title) or self._foremost_heading(),
+            title=stated or self._foremost_heading(),
+            title_is_guess=not stated and self.headings_are_guessed,
             date=self.date,
             media_type=self._media_type,
             pages=tuple(self._pages),
@@ -154,16 +159,31 @@ class DocumentBuilder:
     def _foremost_heading(self) -> str:
         """Return the outermost heading of the first page that has one."""
         for page in self._pages:
-            for heading in sorted(page.headings, key=lambda heading: heading.level):
+            foremost = sorted(page.headings, key=lambda heading: heading.level)
+            if page.page_number == 1 < len(self._pages) and _is_cover(page):
+                foremost = sorted(foremost[:2], key=lambda heading: heading.span)
+                return " – ".join(heading.span.slice(page.text) for heading in foremost)
+            for heading in foremost:
                 if title := meaningful_title(heading.span.slice(page.text)):
                     return title
         return ""
 
 
+def _is_cover(page: ParsedPage) -> bool:
+    """Tell whether a first page holds little but a title of two parts."""
+    heading_chars = sum(heading.span.end - heading.span.start for heading in page.headings)
+    return len(page.headings) > 1 and len(page.text) - heading_chars < _COVER_CHARS
+
+
 def is_header(cells: Sequence[str]) -> bool:
-    """Tell whether a table's first row names its columns: two or more cells, none a number."""
-    filled = [cell for cell in cells if cell.strip()]
-    return len(filled) >= 2 and all(_LETTER.search(cell) for cell in filled)
+    """Tell whether a table's first row names its columns: two or more cells, no values.
+
+    Numbers are values; so is what stands beside a label with a colon, as in a form.
+    """
+    filled = [cell.strip() for cell in cells if cell.strip()]
+    return len(filled) >= 2 and all(
+        _LETTER.search(cell) and not cell.endswith(":") for cell in filled
+    )
 
 
 def check_n_pages(n_pages: int, limits: IngestSettings) -> None:

@@ -15,6 +15,7 @@ def document_to_json(document: ParsedDocument) -> dict[str, Any]:
     """
     return {
         "title": document.title,
+        "title_is_guess": document.title_is_guess,
         "date": document.date,
         "media_type": document.media_type,
         "flags": list(document.flags),
@@ -31,6 +32,7 @@ def document_from_json(values: dict[str, Any]) -> ParsedDocument:
     date = values["date"]
     return ParsedDocument(
         title=_text(values["title"]),
+        title_is_guess=values["title_is_guess"] is True,
         date=None if date is None else _text(date),
         media_type=_text(values["media_type"]),
         flags=tuple(map(_text, values["flags"])),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 ITEM_MARK = re.compile(
-    r"[•‣▪◦●○■□➢✓]|(?:[·*§]|\(?\d{1,3}[.)]|\(?[a-z][.)]|\([a-zA-Z]{1,4}\)|[A-Z][.)])\s"
+    r"[•‣▪◦●○■□➢✓]|(?:[·*§]|\(?\d{1,3}(?:\.\d{1,3})*[.)]|\(?[a-z][.)]|\([a-zA-Z]{1,4}\)|[A-Z][.)])\s"
 )
 """A list item begins."""
 DASH_MARK = re.compile(r"[-–—]\s")

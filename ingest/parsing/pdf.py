@@ -40,6 +40,7 @@ class PdfParser:
             check_n_pages(len(pdf), self._settings)
             metadata = pdf.get_metadata_dict()
             builder.title = metadata.get("Title", "")
+            builder.headings_are_guessed = True
             builder.date = iso_date(metadata.get("ModDate")) or iso_date(
                 metadata.get("CreationDate")
             )

@@ -15,13 +15,14 @@ from itertools import pairwise, takewhile
 
 from ingest.parsing.document_builder import CELL_SEPARATOR, DocumentBuilder, is_header
 from ingest.parsing.line_marks import DASH_MARK, ITEM_MARK, SENTENCE_END
-from ingest.parsing.pdf_lines import Line
+from ingest.parsing.pdf_lines import LEADER, Line
 
 _WORD = re.compile(r"[^\W\d_]{2,}(?:-[^\W\d_]{2,})*")
 _WORD_END = re.compile(r"[\w-]+$")
 _WORD_START = re.compile(r"[^\W\d_]+")
 _LETTER = re.compile(r"[^\W\d_]")
 _FOOTNOTE_MARK = re.compile(r"[⁰¹²³⁴⁵⁶⁷⁸⁹]")
+_NUMBER_MASK = "#"
 _NUMBERS = re.compile(r"\d+|^[ivxlc]{1,7}$")
 _MAX_HEADING_CHARS = 160
 _MAX_BOLD_HEADING_CHARS = 100
@@ -114,36 +115,56 @@ def _measure_hyphenation(lines: Sequence[Line]) -> Hyphenation:
 def without_running_lines(pages: Sequence[list[Line]]) -> tuple[list[list[Line]], bool]:
     """Return the pages without headers and footers, and whether there were any.
 
-    A line is one if it stands, with its numbers masked and equally large, on more than 60 % of
-    the pages, and only such lines separate it from the page's edge. Documents of fewer than
-    four pages keep everything, and so do those whose pages are alike altogether.
+    A line is one if, with its numbers masked and equally large, it is among the two lines at
+    the top, or at the bottom, of more than 60 % of the pages; those below it are looked at in
+    turn. Where it holds no number its first occurrence stays, so that nothing is lost to the
+    document. Documents of fewer than four pages keep everything, and so do those whose pages
+    are alike altogether.
     """
-    written = [lines for lines in pages if lines]
-    seen = Counter(mark for lines in written for mark in set(map(_masked, lines)))
-    running = {mark for mark, count in seen.items() if count > 0.6 * len(written)}
-    if len(written) < 4 or not running:
+    n_written = sum(1 for lines in pages if lines)
+    if n_written < 4:
+        return list(pages), False
+    inner = list(pages)
+    while (peeled := _without_edges(inner, n_written)) != inner:
+        inner = peeled
+    if _n_chars(inner) < _MIN_KEPT_FRACTION * _n_chars(pages):
         return list(pages), False
     kept: list[list[Line]] = []
-    for lines in pages:
-        downwards = sorted(lines, key=lambda line: -line.bottom)
-        edges = {id(line) for line in _leading(downwards, running)}
-        edges |= {id(line) for line in _leading(downwards[::-1], running)}
-        kept.append([line for line in lines if id(line) not in edges])
-    if _n_chars(kept) < _MIN_KEPT_FRACTION * _n_chars(pages):
-        return list(pages), False
+    seen: set[tuple[str, float]] = set()
+    for lines, inner_lines in zip(pages, inner, strict=True):
+        inner_ids = {id(line) for line in inner_lines}
+        kept.append([x for x in lines if id(x) in inner_ids or _is_first(x, seen)])
+        seen.update(map(_masked, lines))
     return kept, kept != list(pages)
+
+
+def _without_edges(pages: Sequence[list[Line]], n_written: int) -> list[list[Line]]:
+    edges = [_outermost(lines) for lines in pages]
+    seen = Counter(mark for edge in edges for mark in {_masked(line) for line in edge})
+    running = {mark for mark, count in seen.items() if count > 0.6 * n_written}
+    inner: list[list[Line]] = []
+    for lines, edge in zip(pages, edges, strict=True):
+        peeled = {id(line) for line in edge if _masked(line) in running}
+        inner.append([line for line in lines if id(line) not in peeled])
+    return inner
+
+
+def _outermost(lines: Sequence[Line]) -> list[Line]:
+    upwards = sorted(lines, key=lambda line: line.bottom)
+    return upwards[:2] + upwards[2:][-2:]
+
+
+def _is_first(line: Line, seen: set[tuple[str, float]]) -> bool:
+    mark = _masked(line)
+    return _NUMBER_MASK not in mark[0] and mark not in seen
 
 
 def _n_chars(pages: Iterable[Sequence[Line]]) -> int:
     return sum(len(line.text) for lines in pages for line in lines)
 
 
-def _leading(lines: Iterable[Line], running: set[tuple[str, float]]) -> Iterable[Line]:
-    return takewhile(lambda line: _masked(line) in running, lines)
-
-
 def _masked(line: Line) -> tuple[str, float]:
-    return _NUMBERS.sub("#", line.text), _rounded(line.size)
+    return _NUMBERS.sub(_NUMBER_MASK, line.text), _rounded(line.size)
 
 
 def add_page(
@@ -208,9 +229,12 @@ def _heading_level(block: Sequence[Line], text: str, typography: Typography) -> 
         return 1 + min(typography.heading_sizes.index(size), 5)
     is_short = len(block) <= 2 and len(text) <= _MAX_BOLD_HEADING_CHARS
     is_set_off = all(line.is_bold for line in block) and size >= 0.9 * typography.body_size
+    lowest = 1 + min(len(typography.heading_sizes), 5)
     if is_set_off and is_short and not text.endswith((".", ",", ";")):
-        return 1 + min(len(typography.heading_sizes), 5)
-    return 0
+        return lowest
+    # Typewritten documents know capitals only.
+    is_capitals = text.isupper() and " " in text and LEADER not in text
+    return lowest + 1 if is_capitals and is_short and not text.endswith((",", ";")) else 0
 
 
 def _breaks(block: Sequence[Line], line: Line, typography: Typography, edge: float) -> bool:
@@ -225,6 +249,8 @@ def _breaks(block: Sequence[Line], line: Line, typography: Typography, edge: flo
         return not ((runs_on or last.ends_hyphenated) and not 0 <= pitch <= 4)
     if last.ends_hyphenated:
         return False
+    if LEADER in last.text:
+        return True
     if not _LETTER.search(last.text) and not _LETTER.search(line.text):
         return True  # a column of numbers
     ends_bold = last.is_bold and not line.is_bold and _is_all_bold(block)

@@ -20,9 +20,14 @@ from ingest.parsing.normalise import normalise_line, superscript
 _HYPHEN = "\x02"
 """PDFium's mark for a hyphen at the end of a line."""
 
+LEADER = "…"
+"""Stands for the dots between an entry of a table of contents and its page."""
+
 _CELL_GAP_EM = 1.6
 """A wider gap separates cells; justified prose stays below."""
 _WORD_GAP_EM = 0.15
+_LEADER = re.compile(r"(?:\. ?){5,}")
+"""Dots that lead the eye from an entry of a table of contents to its page."""
 _BOLD_WEIGHT = 600
 _BOLD_NAME = re.compile(rb"bold|black|heavy|demi", re.I)
 _FONT_NAME_BYTES = 128
@@ -36,7 +41,7 @@ class _Glyph(NamedTuple):  # made thousands of times a page, which a frozen data
     """A visible character; the box is in points, y upwards, as the page is shown."""
 
     character: str
-    index: int
+    char_index: int
     left: float
     bottom: float
     right: float
@@ -161,7 +166,7 @@ def _line(raw: Any, run: list[_Glyph]) -> Line | None:
         bottom=bottom,
         size=size,
         first_word_width=words[0][-1].right - words[0][0].left,
-        is_bold=all(_is_bold(raw, glyph.index) for glyph in _samples(visible)),
+        is_bold=all(_is_bold(raw, glyph.char_index) for glyph in _samples(visible)),
         ends_hyphenated=visible[-1].character == _HYPHEN,
     )
 
@@ -210,7 +215,8 @@ def _cells(words: list[list[_Glyph]], size: float) -> list[str]:
         else:
             cells.append(text)
         right = word[-1].right
-    return [cell for cell in map(normalise_line, _with_own_currency(cells)) if cell]
+    cells = [_LEADER.sub(f" {LEADER} ", cell) for cell in _with_own_currency(cells)]
+    return [cell for cell in map(normalise_line, cells) if cell]
 
 
 def _with_own_currency(cells: list[str]) -> list[str]:

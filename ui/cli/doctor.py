@@ -7,6 +7,7 @@ import json
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import typer
@@ -61,9 +62,9 @@ def examine(data_dir: Path) -> Iterator[Check]:
         return
     yield Check(name="settings", fault=None, detail=f"data dir {data_dir}")
     for name in (settings.models.generator, settings.models.embedder):
-        yield _check(f"model {name}", lambda name=name: _weights(name, settings))
-    yield _check("data dir", lambda: _writable(data_dir))
-    yield _check("catalog and index", lambda: _corpus(data_dir, settings))
+        yield _check(f"model {name}", partial(_weights, name, settings))
+    yield _check("data dir", partial(_writable, data_dir))
+    yield _check("catalog and index", partial(_corpus, data_dir, settings))
 
 
 def _check(name: str, examine_it: Callable[[], str]) -> Check:
@@ -84,8 +85,11 @@ def _libraries() -> str:
 
 def _weights(name: str, settings: Settings) -> str:
     from models.catalog import find_model
+    from models.factory import FAKES
     from models.files import require_weights
 
+    if name in FAKES:
+        return "a stand-in for tests"
     path, _ = require_weights(find_model(name, settings.models.dir), settings.models.dir)
     return str(path)
 

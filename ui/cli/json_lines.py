@@ -12,7 +12,6 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from assistant.errors import AssistantError
 from assistant.types import Turn
 
-
 _FOREIGN = (
     "{path}, line {number} is no answer of an earlier run; give another --output or remove the file"
 )

@@ -48,6 +48,8 @@ def main() -> None:
         stream=sys.stderr,
         format="%(levelname)s %(name)s: %(message)s",
     )
+    # Threads of torch and FAISS that wait by spinning starve whatever else computes here.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
         build_app()()
     except (AssistantError, ModelError) as error:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assistant.store.terms import MAX_TERM_CHARS, indexed_text, query_terms, words
+from assistant.store.terms import MAX_TERM_CHARS, document_label, indexed_text, query_terms, words
 
 
 @pytest.mark.parametrize(
@@ -32,6 +32,22 @@ def test_words_of_text_are_folded_without_stop_words(text: str, expected: list[s
 
 def test_query_terms_are_stemmed_and_distinct() -> None:
     assert query_terms("running runs and policies") == ("run", "polici")
+
+
+@pytest.mark.parametrize(
+    ("title", "name", "label"),
+    [
+        ("Acme Corp", "health_plan_b", "health plan b – Acme Corp"),
+        ("Travel policy", "travel", "Travel policy"),
+        ("Travel", "travel_policy", "travel policy"),
+        ("", "about", "about"),
+        ("Travel", "", "Travel"),
+    ],
+)
+def test_document_label_says_what_title_and_name_say_once(
+    title: str, name: str, label: str
+) -> None:
+    assert document_label(title, name) == label
 
 
 def test_indexed_text_leaves_out_what_is_empty() -> None:

@@ -230,14 +230,14 @@ def test_known_files_hold_documents_and_rejections(writer: CatalogWriter) -> Non
     assert writer.catalog.known_files("docs", "/elsewhere") == {}
 
 
-def test_find_content_without_title_fits_only_its_own_name(writer: CatalogWriter) -> None:
+def test_find_content_links_only_under_a_fitting_name(writer: CatalogWriter) -> None:
     titled, untitled = content("one", title="One"), content("two", name="report")
     writer.publish(batch("docs", {"a.txt": titled, "report.txt": untitled}))
     find = writer.catalog.find_content
-    assert find(titled.key.sha256, "r1", "any") == titled.key
-    assert find(untitled.key.sha256, "r1", "report") == untitled.key
-    assert find(untitled.key.sha256, "r1", "other") is None
-    assert find(titled.key.sha256, "r2", "any") is None
+    assert find(titled.key.sha256, "r1", ("", "any")) == titled.key
+    assert find(untitled.key.sha256, "r1", ("", "report")) == untitled.key
+    assert find(untitled.key.sha256, "r1", ("", "other")) is None
+    assert find(titled.key.sha256, "r2", ("", "any")) is None
     assert writer.catalog.has_version(untitled.key.sha256)
     assert not writer.catalog.has_version(sha256("unknown"))
 

@@ -1,12 +1,17 @@
 import io
 import json
 import queue
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
 from ingest.parsing import child
 from ingest.parsing.document_json import document_from_json
 from ingest.settings import IngestSettings
+
+PROJECT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture
@@ -55,3 +60,22 @@ def test_limit_memory_sets_the_address_space(monkeypatch):
 def test_settings_survive_the_command_line():
     settings = IngestSettings(max_parse_s=0.5)
     assert IngestSettings.model_validate_json(settings.model_dump_json()) == settings
+
+
+def test_main_answers_requests_and_ends_with_its_input(path, limits):
+    requests = f"{json.dumps(str(path))}\n"
+    with subprocess.Popen(
+        [sys.executable, "-m", "ingest.parsing.child", limits.model_dump_json()],
+        cwd=PROJECT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdin is not None
+        assert process.stdout.readline() == child.READY
+        process.stdin.write(requests)
+        process.stdin.flush()
+        assert "document" in json.loads(process.stdout.readline())
+        process.stdin.close()
+        assert process.wait(20) == 0

@@ -67,6 +67,15 @@ def test_title_comes_from_metadata_then_from_the_foremost_heading(builder, limit
     assert built(named).title == "Given"
 
 
+def test_title_of_a_cover_page_has_two_parts(builder):
+    builder.heading("Acme", 1)
+    builder.heading("Leave policy", 2)
+    builder.paragraph("March 2024")
+    builder.end_page(1)
+    builder.end_page(2)
+    assert builder.build().title == "Acme – Leave policy"
+
+
 def test_pages_without_text_are_kept_and_flagged(builder):
     builder.end_page(1)
     builder.paragraph("x")
@@ -102,6 +111,7 @@ def test_too_many_pages_reject():
         (["Plan", "Cost"], True),
         (["Plan", ""], False),
         (["Plan", "10"], False),
+        (["Name:", "Ada"], False),
         (["", "Q1 2024", "Q2 2024"], True),
         ([], False),
     ],

@@ -66,6 +66,18 @@ def test_parse_of_an_unknown_character_set_guesses(save, limits):
     assert MailParser(limits).parse(save(raw)).pages[0].text == "x\n\nnaïve"
 
 
+def test_parse_of_a_malformed_field_rejects_as_corrupt(message, save, limits, monkeypatch):
+    def fail(*args):
+        raise IndexError
+
+    path = save(message)
+    monkeypatch.setattr("email.message.Message.get", fail)
+    monkeypatch.setattr("ingest.parsing.mail.BytesParser.parse", lambda *_: message)
+    with pytest.raises(RejectedFileError, match="Subject field") as caught:
+        MailParser(limits).parse(path)
+    assert caught.value.reason == RejectReason.CORRUPT
+
+
 def test_parse_of_nothing_but_fields_unknown_rejects(save, limits):
     with pytest.raises(RejectedFileError) as caught:
         MailParser(limits).parse(save(b"X-Other: y\n\n"))

@@ -141,6 +141,19 @@ def test_parse_finds_a_header_that_stands_over_the_number_columns(make_pdf, limi
     assert [row.header for row in page.table_rows] == ["March 2022 | June 2023"] * 3
 
 
+def test_parse_keeps_entries_of_a_table_of_contents_apart(make_pdf, limits):
+    path = make_pdf(prose([f"{x} {'.' * 60} {x[0]}" for x in ("1.2. Leave", "2. Pay", "Notes")]))
+    assert page_of(PdfParser(limits).parse(path)).text == (
+        "1.2. Leave … 1\n2. Pay … 2\n\nNotes … N"
+    )
+
+
+def test_parse_takes_a_line_in_capitals_for_a_heading(make_pdf, limits):
+    body = [SENTENCE, "Unused days expire in March of the year after.", "They are not paid out."]
+    path = make_pdf(prose(["SERVICE AGREEMENT", "", *body], font="Courier"))
+    assert headings(page_of(PdfParser(limits).parse(path))) == [("SERVICE AGREEMENT", 2)]
+
+
 def test_parse_raises_digits_of_footnote_marks(make_pdf, limits):
     path = make_pdf([*prose(["The rate is fixed."]), (157, 704, 6, BODY, "1")])
     assert page_of(PdfParser(limits).parse(path)).text == "The rate is fixed.¹"
@@ -178,6 +191,8 @@ def test_parse_removes_running_lines_of_most_pages(make_pdf, limits):
     document = PdfParser(limits).parse(make_pdf(*map(page, range(5))))
     assert document.flags == ("running-headers-removed",)
     assert page_of(document, 3).text == "Text of chapter C that says something of its own here."
+    assert page_of(document).text.startswith("Acme handbook\n\nText of chapter A")
+    assert "Page 1" not in page_of(document).text
 
 
 def test_parse_keeps_running_lines_of_few_pages_and_of_pages_alike(make_pdf, limits):

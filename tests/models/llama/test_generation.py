@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+import llama_cpp
 import pytest
 
 from models.errors import ContextOverflowError, ModelFileError
@@ -218,6 +219,20 @@ def test_render_of_a_passage_does_not_depend_on_its_neighbours(bench: Bench) -> 
     two = bench.generation.render(replace(prompt, passages=("Other.", TRAIN, LEAVE)))
     assert (one[1], one[2]) == (two[3], two[2])
     assert (one[0], one[-1]) == (two[0], two[-1])
+
+
+def test_context_that_finds_no_memory_is_refused(
+    model: LlamaModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(llama_cpp, "llama_init_from_model", lambda *_: None)
+    with pytest.raises(ModelFileError, match=r"memory does not suffice.*models\.context_tokens"):
+        LlamaContext(model, context_tokens=512, threads=1, is_cancelled=lambda: False)
+
+
+def test_computation_that_fails_is_no_result(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(llama_cpp, "llama_decode", lambda *_: -3)
+    with pytest.raises(RuntimeError, match="returned -3"):
+        bench.run(REQUEST)
 
 
 def test_context_beyond_training_is_refused(model: LlamaModel) -> None:
