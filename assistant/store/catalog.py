@@ -12,7 +12,7 @@ import numpy as np
 from sqlalchemy import Select, func, select
 
 from assistant.access import OPERATOR, ReadableSet
-from assistant.errors import IndexDamagedError, UnknownNameError, WriterBusyError
+from assistant.errors import IndexDamagedError, StoreError, UnknownNameError, WriterBusyError
 from assistant.store import people, queries
 from assistant.store.database import Database
 from assistant.store.documents import (
@@ -93,7 +93,14 @@ def _migrate(layout: Layout, database: Database) -> None:
 
 def open_database(layout: Layout) -> Database:
     """Return the database of a data dir, whose folder is made when missing."""
-    layout.root.mkdir(parents=True, exist_ok=True, mode=0o700)
+    try:
+        layout.root.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        message = (
+            f"the data dir {str(layout.root)!r} cannot be made ({error.strerror}); "
+            "give another --data-dir or its rights to this user"
+        )
+        raise StoreError(message) from error
     return Database(layout.catalog)
 
 
