@@ -9,6 +9,8 @@ from models.types import EmbedderInfo
 
 PARSER_VERSION = 1
 """Raised when equal bytes come to give other pages."""
+ACCEPTANCE_VERSION = 2
+"""Raised when files that were rejected come to be taken in; those alone are read again."""
 CHUNKER_VERSION = 2
 """Raised when equal pages come to be cut differently."""
 
@@ -24,6 +26,7 @@ def rejection_recipe(settings: IngestSettings) -> str:
     """Return the fingerprint of everything that can make a parser reject a file."""
     return _fingerprint(
         PARSER_VERSION,
+        ACCEPTANCE_VERSION,
         settings.max_parse_s,
         settings.max_memory_bytes,
         settings.max_pages,

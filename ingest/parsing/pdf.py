@@ -1,4 +1,4 @@
-"""PDF files: text by PDFium, page by page."""
+"""PDF files: text by PDFium, page by page; what it cannot open is repaired by pypdf first."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from ingest.parsing.pdf_layout import (
     without_running_lines,
 )
 from ingest.parsing.pdf_lines import Line, read_lines
+from ingest.parsing.pdf_repair import repaired_pdf
 from ingest.parsing.sniff import MediaType
 from ingest.settings import IngestSettings
 from ingest.types import ParsedDocument, RejectReason
@@ -36,7 +37,7 @@ class PdfParser:
     def parse(self, path: Path) -> ParsedDocument:
         """Return the pages of the PDF at `path`; see `Parser.parse`."""
         builder = DocumentBuilder(MediaType.PDF, self._settings)
-        with _open(path) as pdf:
+        with _open(path, builder) as pdf:
             check_n_pages(len(pdf), self._settings)
             metadata = pdf.get_metadata_dict()
             builder.title = metadata.get("Title", "")
@@ -69,25 +70,43 @@ class PdfParser:
 
 
 @contextmanager
-def _open(path: Path) -> Iterator[Any]:
+def _open(path: Path, builder: DocumentBuilder) -> Iterator[Any]:
     try:
-        pdf = pypdfium2.PdfDocument(path)
-        n_pages = len(pdf)
+        pdf = _open_as_is(path)
+        if pdf is None and (clean := repaired_pdf(path)) is not None:
+            builder.flags.add("repaired")
+            pdf = _open_as_is(clean)
+    except pypdfium2.PdfiumError as exc:
+        raise RejectedFileError(
+            RejectReason.ENCRYPTED,
+            "the PDF needs a password to be opened; save a copy without one",
+        ) from exc
+    if pdf is None:
+        raise RejectedFileError(
+            RejectReason.CORRUPT, "the PDF is damaged beyond repair; get a whole copy"
+        )
+    with closing(pdf):
+        yield pdf
+
+
+def _open_as_is(source: Path | bytes) -> Any | None:
+    """Return the opened PDF, None if it is damaged or has no pages.
+
+    Raises:
+        PdfiumError: it needs a password.
+    """
+    try:
+        pdf = pypdfium2.PdfDocument(source)
         if pdf.get_formtype() != pdfium_c.FORMTYPE_NONE:
             pdf.init_forms()
     except pypdfium2.PdfiumError as exc:
         if exc.err_code in {pdfium_c.FPDF_ERR_PASSWORD, pdfium_c.FPDF_ERR_SECURITY}:
-            raise RejectedFileError(
-                RejectReason.ENCRYPTED,
-                "the PDF needs a password to be opened; save a copy without one",
-            ) from exc
-        raise RejectedFileError(
-            RejectReason.CORRUPT, "the PDF is damaged beyond repair; get a whole copy"
-        ) from exc
-    with closing(pdf):
-        if n_pages == 0:
-            raise RejectedFileError(RejectReason.CORRUPT, "the PDF has no pages; get a whole copy")
-        yield pdf
+            raise
+        return None
+    if len(pdf):
+        return pdf
+    pdf.close()
+    return None
 
 
 def _outline(pdf: Any) -> dict[int, dict[str, int]]:

@@ -97,6 +97,8 @@ def sniff(path: Path) -> MediaType:
         if head.startswith(magic) and (len(magic) > 2 or is_binary(head)):
             raise _unsupported(found, advice)
     if is_binary(head):
+        if b"%PDF-" in head:  # behind more foreign bytes than readers put up with
+            return MediaType.PDF
         raise _unsupported("a binary file of unknown kind", "convert to PDF, DOCX or text")
     return _sniff_text(head, path.suffix.lower())
 

@@ -273,6 +273,41 @@ def test_parse_of_a_scan_rejects_as_without_text(tmp_path, limits):
     assert caught.value.reason == RejectReason.NO_TEXT
 
 
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda data: b"\x00 prefix of another program " * 40 + data,
+        lambda data: data.replace(b"/Root", b"/Rxxt"),
+    ],
+    ids=["behind foreign bytes", "trailer without root"],
+)
+def test_parse_of_a_damaged_file_repairs_and_flags_it(make_pdf, limits, damage):
+    path = make_pdf(prose([SENTENCE]))
+    path.write_bytes(damage(path.read_bytes()))
+    document = PdfParser(limits).parse(path)
+    assert SENTENCE in page_of(document).text
+    assert document.flags == ("repaired",)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda data: data[: len(data) // 2],
+        lambda data: data.replace(b"/Root", b"/Rxxt").replace(b"/Kids [", b"/Kids 7 "),
+        lambda data: data.replace(b"/Root", b"/Rxxt").replace(
+            b"/Type /Catalog", b"/Type /Catalog /Deep " + b"[" * 5000 + b"]" * 5000
+        ),
+    ],
+    ids=["cut short", "no pages", "nested without end"],
+)
+def test_parse_of_a_file_damaged_beyond_repair_rejects_as_corrupt(make_pdf, limits, damage):
+    path = make_pdf(prose([SENTENCE]))
+    path.write_bytes(damage(path.read_bytes()))
+    with pytest.raises(RejectedFileError, match="beyond repair") as caught:
+        PdfParser(limits).parse(path)
+    assert caught.value.reason == RejectReason.CORRUPT
+
+
 def test_parse_of_a_broken_file_rejects_as_corrupt(tmp_path, limits):
     path = tmp_path / "broken.pdf"
     path.write_bytes(b"%PDF-1.7\nnothing of a PDF follows")

@@ -25,6 +25,7 @@ def made(tmp_path: Path, name: str, data: bytes) -> Path:
     [
         ("a.pdf", b"%PDF-1.7\n", MediaType.PDF),
         ("a.txt", b"junk before\n%PDF-1.7\n", MediaType.PDF),
+        ("a.pdf", b"\x00" * 2000 + b"%PDF-1.7\n", MediaType.PDF),
         ("a.md", b"# Title\n", MediaType.MARKDOWN),
         ("a.MD", b"<p align=center>Hi</p>\n", MediaType.MARKDOWN),
         ("a.csv", b"a,b\n1,2\n", MediaType.CSV),
