@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from functools import lru_cache
+from collections.abc import Iterator, Sequence
 
 import sentencex
+import Stemmer
 
 from assistant.types import Span
 
 _LINE = re.compile(r"[^\n]+")
 _CLOSED = re.compile(r"[.!?:;。！？：；|][\"'”’)\]]*\s*$")
 _OPENS_ITEM = re.compile(r"\s*(?:[-–—•*◦▪‣·]|\(?[0-9]{1,3}[.)]|\(?[a-zA-Z][.)])\s")
-_SAYS_SOMETHING = re.compile(r"[^\W\d_]{2}|[぀-ヿ㐀-鿿가-힯]")
-_WORD = re.compile(
-    r"\d+(?:[.,:]\d+)*%?"
-    r"|[぀-ヿ㐀-䶿一-鿿豈-﫿가-힯]"
-    r"|[^\W\d_⁰¹²³⁴-⁹぀-ヿ㐀-䶿一-鿿豈-﫿가-힯]+(?:['’][^\W\d_]+)?"
+UNSPACED = (
+    "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff"  # Thai, Lao, Burmese, Khmer
+    "\u3040-\u30ff\u31f0-\u31ff"  # kana
+    "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"  # Han
 )
-
+"""Scripts written without spaces between words, as ranges for a character class."""
+_BY_CHARACTER = UNSPACED + "\uac00-\ud7af"  # particles grow onto Hangul words
+_SAYS_SOMETHING = re.compile(rf"[^\W\d_]{{2}}|(?!\d)[{_BY_CHARACTER}]")
+_NUMBER = r"\d+(?:[.,:]\d+)*%?"
+# A raised figure after a word is a footnote's mark.
+_LETTERS = rf"[^\W\d_⁰¹²³⁴-⁹{_BY_CHARACTER}]+"
+_WORD = re.compile(rf"{_NUMBER}|[{_BY_CHARACTER}]|{_LETTERS}(?:['’]{_LETTERS})?")
+_THOUSANDS = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?%?")
 
 CELL = " | "
 """Between the cells of a table row in stored page text."""
@@ -89,24 +95,39 @@ def _stripped(text: str, start: int, end: int) -> Span | None:
 def words(text: str) -> list[str]:
     """Return the words and numbers of `text`, case-folded, in order; CJK by character.
 
-    Numbers keep their inner separators and a percent sign: `4,000`, `3.5`, `12%`.
+    Numbers keep their inner separators and a percent sign, but for those of thousands: `4000`,
+    `3.5`, `12%`.
 
     >>> words("It's 3.5% of $4,000.")
-    ["it's", '3.5%', 'of', '4,000']
+    ["it's", '3.5%', 'of', '4000']
     """
-    return [match.casefold() for match in _WORD.findall(text)]
+    return [fold_number(match.casefold()) for match in _WORD.findall(text)]
 
 
-_FUNCTION_WORDS = """
-a about above after again all also am an and any are as at be because been before being
-    below between both but by can could did do does doing down during each few for from further
-    had has have having he her here hers him his how i if in into is it its itself just me more
-    most my no nor not now of off on once only or other our ours out over own s same she should so
-    some such t than that the their theirs them then there these they this those through to too
-    under until up very was we were what when where which while who whom why will with would you
-    your yours"""
-STOP_WORDS = frozenset(_FUNCTION_WORDS.split())
-"""English function words; in other languages nothing is dropped, idf does the work."""
+def fold_number(word: str) -> str:
+    """Return a number without the separators of its thousands; any other word as it is.
+
+    >>> fold_number("1,250.50"), fold_number("12,5")
+    ('1250.50', '12,5')
+    """
+    return word.replace(",", "") if _THOUSANDS.fullmatch(word) else word
+
+
+TOPICLESS_WORDS = frozenset(
+    "a about am an and any are as at be been but by can could did do does for from had has have "
+    "how i if in into is it its me my no not of on or our s should so such t than that the their "
+    "them then there these they this to was we were what when where which who whom whose why "
+    "will with would you your".split()
+)
+"""English words that are never what a text is about, question words included."""
+STOP_WORDS = TOPICLESS_WORDS | frozenset(
+    "above after again all also because before being below between both doing down during each "
+    "few further having he her here hers him his itself just more most nor now off once only "
+    "other ours out over own same she some theirs those through too under until up very while "
+    "yours".split()
+)
+"""English function words: also those that say in which relation or degree. In other languages
+nothing is dropped, idf does the work."""
 
 
 def content_words(text: str) -> list[str]:
@@ -115,13 +136,8 @@ def content_words(text: str) -> list[str]:
     return [word for word in found if word not in STOP_WORDS] or found
 
 
-@lru_cache(maxsize=1)
-def _stemmer() -> object:
-    import Stemmer  # a C extension, loaded on first use
-
-    return Stemmer.Stemmer("english")
-
-
-def stems(tokens: list[str]) -> list[str]:
-    """Return Snowball stems of `tokens`, same length and order (Porter 2001, English)."""
-    return list(_stemmer().stemWords(tokens))  # type: ignore[attr-defined]
+def stems(found: Sequence[str]) -> list[str]:
+    """Return Snowball stems of words, same length and order (Porter 2001, English)."""
+    # A stemmer belongs to one thread, and making one costs microseconds.
+    stemmed: list[str] = Stemmer.Stemmer("english").stemWords(found)
+    return stemmed

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from assistant.store.terms import stems, words
+from assistant.store.terms import indexed_words
+from assistant.text import stems
 
 Int32s = NDArray[np.int32]
 Int64s = NDArray[np.int64]
@@ -51,7 +52,7 @@ def build_postings(texts: Iterable[str]) -> Postings:
     tokens: list[int] = []
     lengths: list[int] = []
     for text in texts:
-        found = words(text)
+        found = indexed_words(text)
         lengths.append(len(found))
         tokens.extend(numbers.setdefault(word, len(numbers)) for word in found)
     # Stemming each distinct word once is what makes this fast.

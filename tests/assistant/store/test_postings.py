@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from assistant.store.postings import Postings, build_postings, merge_postings
-from assistant.store.terms import stems, words
+from assistant.store.terms import indexed_words
+from assistant.text import stems
 
 TEXTS = st.lists(
     st.lists(st.sampled_from(["apple", "apples", "pear", "the", "報告書", "12"])).map(" ".join),
@@ -27,8 +28,8 @@ def table(postings: Postings) -> list[Counter[str]]:
 @given(TEXTS)
 def test_build_postings_equals_counting_stems(texts: list[str]) -> None:
     postings = build_postings(texts)
-    assert table(postings) == [Counter(stems(words(text))) for text in texts]
-    assert postings.lengths.tolist() == [len(words(text)) for text in texts]
+    assert table(postings) == [Counter(stems(indexed_words(text))) for text in texts]
+    assert postings.lengths.tolist() == [len(indexed_words(text)) for text in texts]
 
 
 @given(st.lists(st.tuples(TEXTS, st.integers(0, 63)), min_size=1, max_size=3), st.randoms())

@@ -6,7 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assistant.store.terms import MAX_TERM_CHARS, document_label, indexed_text, query_terms, words
+from assistant.store.terms import (
+    MAX_TERM_CHARS,
+    document_label,
+    indexed_text,
+    indexed_words,
+    query_terms,
+)
 
 
 @pytest.mark.parametrize(
@@ -26,8 +32,10 @@ from assistant.store.terms import MAX_TERM_CHARS, document_label, indexed_text, 
         ("", []),
     ],
 )
-def test_words_of_text_are_folded_without_stop_words(text: str, expected: list[str]) -> None:
-    assert words(text) == expected
+def test_indexed_words_of_text_are_folded_without_stop_words(
+    text: str, expected: list[str]
+) -> None:
+    assert indexed_words(text) == expected
 
 
 def test_query_terms_are_stemmed_and_distinct() -> None:
@@ -55,8 +63,8 @@ def test_indexed_text_leaves_out_what_is_empty() -> None:
 
 
 @given(st.text())
-def test_words_of_any_text_are_short_lower_case_and_without_white_space(text: str) -> None:
-    for word in words(text):
+def test_indexed_words_of_any_text_are_short_lower_case_and_without_white_space(text: str) -> None:
+    for word in indexed_words(text):
         assert 0 < len(word) <= MAX_TERM_CHARS
         assert not any(character.isspace() for character in word)
 
