@@ -11,9 +11,8 @@ from assistant.access import OPERATOR, ReadableSet
 from ui.settings import Settings
 
 if TYPE_CHECKING:
-    from assistant.retrieval.hybrid import HybridRetriever
-
     from assistant.engine import Engine
+    from assistant.retrieval.hybrid import HybridRetriever
     from assistant.store.catalog import Catalog
 
 
@@ -26,7 +25,6 @@ def open_retriever(data_dir: Path, settings: Settings) -> Iterator[tuple[HybridR
         ModelFileError: the embedder's files are missing or damaged.
     """
     from assistant.retrieval.hybrid import HybridRetriever
-
     from assistant.store.catalog import open_catalog
     from models.factory import build_embedder
 
@@ -42,9 +40,8 @@ def open_engine(data_dir: Path, settings: Settings) -> Iterator[tuple[Engine, Ca
         StoreError: the data dir cannot be read, or its index does not fit the embedder.
         ModelFileError: a model's files are missing or damaged.
     """
-    from assistant.retrieval.hybrid import HybridRetriever
-
     from assistant.engine import Engine
+    from assistant.retrieval.hybrid import HybridRetriever
     from assistant.store.catalog import open_catalog
     from models.factory import build_embedder, build_generator
 

@@ -34,7 +34,8 @@ def test_retrieve_puts_the_chunk_that_shares_most_words_first(
     assert [hit.rank for hit in hits] == [1, 2]
     assert hits[0].chunk.text == "Parental leave is long."
     assert hits[0].score > hits[1].score
-    assert hits[0].score == pytest.approx(0.5 * hits[0].dense + 0.5 * hits[0].lexical)
+    weight = RetrievalSettings().dense_weight
+    assert hits[0].score == pytest.approx(weight * hits[0].dense + (1 - weight) * hits[0].lexical)
 
 
 def test_retrieve_finds_words_of_the_title(
