@@ -74,3 +74,10 @@ def folder(tmp_path: Path) -> Path:
         "Parking\n\nParking is free for visitors. Bikes go to the cellar.\n", encoding="utf-8"
     )
     return folder
+
+
+@pytest.fixture
+def asking(plinth: Plinth, folder: Path) -> Plinth:
+    """Return the command on a data dir that holds the three documents."""
+    assert plinth("ingest", folder).exit_code == 0
+    return plinth

@@ -10,12 +10,6 @@ from tests.ui.conftest import Plinth
 QUESTION = "How many days of annual leave do employees receive?"
 
 
-@pytest.fixture
-def asking(plinth: Plinth, folder: Path) -> Plinth:
-    assert plinth("ingest", folder).exit_code == 0
-    return plinth
-
-
 def test_ask_prints_the_answer_and_its_numbered_proof(asking: Plinth) -> None:
     done = asking("ask", QUESTION)
     assert done.exit_code == 0
@@ -127,34 +121,3 @@ def test_search_batch_writes_passages_as_jsonl(asking: Plinth, tmp_path: Path) -
 def test_search_batch_refuses_an_unknown_kind_of_output(plinth: Plinth, tmp_path: Path) -> None:
     done = plinth("search", "--batch", tmp_path / "q.jsonl", "--output", tmp_path / "run.txt")
     assert done.exit_code == 2
-
-
-def test_doctor_of_a_sound_corpus_finds_no_fault(asking: Plinth) -> None:
-    done = asking("doctor")
-    assert done.exit_code == 0
-    assert "FAULT" not in done.stdout
-    assert "3 documents" in done.stdout
-
-
-def test_doctor_names_a_damaged_index_and_its_repair(asking: Plinth, data_dir: Path) -> None:
-    for file in (data_dir / "index").iterdir():
-        file.write_bytes(file.read_bytes()[:-8])
-    done = asking("doctor", "--json")
-    assert done.exit_code == 3
-    faults = [check["fault"] for check in json.loads(done.stdout)["checks"] if check["fault"]]
-    assert len(faults) == 1
-    assert "plinth" in faults[0]
-
-
-def test_doctor_names_settings_that_are_not_valid(plinth: Plinth, data_dir: Path) -> None:
-    (data_dir / "plinth.toml").write_text("[nonsense]\na = 1\n")
-    done = plinth("doctor")
-    assert done.exit_code == 3
-    assert "nonsense" in done.stdout
-
-
-def test_doctor_names_an_unknown_model(plinth: Plinth, data_dir: Path) -> None:
-    (data_dir / "plinth.toml").write_text('[models]\ngenerator = "gpt-17"\n')
-    done = plinth("doctor")
-    assert done.exit_code == 3
-    assert "gpt-17" in done.stdout

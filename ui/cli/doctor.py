@@ -9,10 +9,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Annotated
 
 import typer
 
-from assistant.errors import AssistantError, StoreError
+from assistant.errors import AssistantError, StoreError, WriterBusyError
 from models.errors import ModelError
 from ui.cli.options import DataDir, Json
 from ui.cli.terminal import printable
@@ -33,14 +34,22 @@ class Check:
     detail: str = ""
 
 
-def doctor(data_dir: DataDir, as_json: Json = False) -> None:
-    """Examine environment, settings, models, catalog and index; change nothing.
+def doctor(
+    data_dir: DataDir,
+    repair: Annotated[
+        bool, typer.Option("--repair", help="First make the index anew from the catalog.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Examine environment, settings, models, catalog and index.
 
-    Exits with 3 when something is wrong, naming the command that mends it.
+    Exits with 3 when something is wrong, naming the command that mends it. Changes nothing, unless
+    told to repair: then the index, which can always be made from the catalog, is made anew.
+    Documents, people and rights stay as they are.
 
-    Example: plinth doctor
+    Example: plinth doctor --repair
     """
-    checks = tuple(examine(data_dir))
+    checks = tuple(examine(data_dir, repair=repair))
     if as_json:
         listed = [{"check": c.name, "fault": c.fault, "detail": c.detail} for c in checks]
         print(json.dumps({"checks": listed}, ensure_ascii=False, indent=2))
@@ -52,8 +61,16 @@ def doctor(data_dir: DataDir, as_json: Json = False) -> None:
         raise typer.Exit(EXIT_FAULT)
 
 
-def examine(data_dir: Path) -> Iterator[Check]:
-    """Yield the checks in the order in which later ones depend on earlier ones."""
+def examine(data_dir: Path, *, repair: bool = False) -> Iterator[Check]:
+    """Yield the checks in the order in which later ones depend on earlier ones.
+
+    Args:
+        data_dir: The data dir.
+        repair: Rebuild the index before it is examined.
+
+    Raises:
+        WriterBusyError: another process kept writing.
+    """
     yield _check("environment", _libraries)
     try:
         settings = load_settings(data_dir)
@@ -64,12 +81,16 @@ def examine(data_dir: Path) -> Iterator[Check]:
     for name in (settings.models.generator, settings.models.embedder):
         yield _check(f"model {name}", partial(_weights, name, settings))
     yield _check("data dir", partial(_writable, data_dir))
+    if repair:
+        yield _check("repair", partial(_rebuild_index, data_dir))
     yield _check("catalog and index", partial(_corpus, data_dir, settings))
 
 
 def _check(name: str, examine_it: Callable[[], str]) -> Check:
     try:
         return Check(name=name, fault=None, detail=examine_it())
+    except WriterBusyError:
+        raise  # says nothing about what is examined
     except (AssistantError, ModelError) as error:
         return Check(name=name, fault=str(error))
 
@@ -104,6 +125,17 @@ def _writable(data_dir: Path) -> str:
             f"{data_dir} cannot be written ({error.strerror}); "
             "give another --data-dir or its rights to this user"
         ) from error
+
+
+def _rebuild_index(data_dir: Path) -> str:
+    from assistant.store.writer import open_writer
+
+    with open_writer(data_dir) as writer:
+        if not writer.catalog.current_generation():
+            return "nothing was ingested yet, so there is no index to rebuild"
+        generation = writer.rebuild_index()
+        n_chunks = writer.catalog.counts().n_live_chunks
+        return f"index rebuilt from the catalog as generation {generation}: {n_chunks:,} chunks"
 
 
 def _corpus(data_dir: Path, settings: Settings) -> str:

@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+import json
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from assistant.store import writer
+from assistant.store.lock import WriterLock
+from tests.ui.conftest import Plinth
+
+
+def test_doctor_of_a_sound_corpus_finds_no_fault(asking: Plinth) -> None:
+    done = asking("doctor")
+    assert done.exit_code == 0
+    assert "FAULT" not in done.stdout
+    assert "3 documents" in done.stdout
+
+
+def test_doctor_names_a_damaged_index_and_its_repair(asking: Plinth, data_dir: Path) -> None:
+    for file in (data_dir / "index").iterdir():
+        file.write_bytes(file.read_bytes()[:-8])
+    done = asking("doctor", "--json")
+    assert done.exit_code == 3
+    faults = [check["fault"] for check in json.loads(done.stdout)["checks"] if check["fault"]]
+    assert len(faults) == 1
+    assert "plinth doctor --repair" in faults[0]
+
+
+def test_doctor_repair_makes_a_damaged_index_anew_and_nothing_else(
+    asking: Plinth, data_dir: Path
+) -> None:
+    documents = asking("docs", "list", "--json").stdout
+    originals = {path.name for path in (data_dir / "originals").rglob("*")}
+    for file in (data_dir / "index").iterdir():
+        file.write_bytes(b"")
+    assert asking("search", "hotel limit").exit_code == 1
+    done = asking("doctor", "--repair")
+    assert done.exit_code == 0
+    assert "ok    repair: index rebuilt from the catalog as generation 2: 3 chunks" in done.stdout
+    assert "travel.md" in asking("search", "hotel limit").stdout
+    assert asking("docs", "list", "--json").stdout == documents
+    assert {path.name for path in (data_dir / "originals").rglob("*")} == originals
+
+
+def test_doctor_repair_of_an_empty_corpus_has_nothing_to_do(plinth: Plinth, folder: Path) -> None:
+    done = plinth("doctor", "--repair")
+    assert done.exit_code == 0
+    assert "no index to rebuild" in done.stdout
+    assert plinth("ingest", folder).exit_code == 0
+
+
+def test_doctor_repair_while_another_process_writes_names_it_and_exits_1(
+    asking: Plinth, data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer, "open_writer", partial(writer.open_writer, wait_s=0.0))
+    with WriterLock(data_dir / "writer.lock", wait_s=0.0):
+        done = asking("doctor", "--repair")
+    assert done.exit_code == 1
+    assert "is writing to it" in done.stderr
+
+
+@pytest.mark.model
+def test_doctor_names_an_index_of_another_embedder(asking: Plinth, data_dir: Path) -> None:
+    settings = data_dir / "plinth.toml"
+    settings.write_text(settings.read_text().replace("fake-embedder", "all-minilm-l6-v2"))
+    done = asking("doctor")
+    assert done.exit_code == 3
+    assert "another embedder than 'all-minilm-l6-v2'" in done.stdout
+
+
+def test_doctor_names_a_library_that_does_not_load(
+    plinth: Plinth, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ui.cli.doctor.LIBRARIES", ("no_such_library",))
+    done = plinth("doctor")
+    assert done.exit_code == 3
+    assert "make setup" in done.stdout
+
+
+def test_doctor_names_settings_that_are_not_valid(plinth: Plinth, data_dir: Path) -> None:
+    (data_dir / "plinth.toml").write_text("[nonsense]\na = 1\n")
+    done = plinth("doctor")
+    assert done.exit_code == 3
+    assert "nonsense" in done.stdout
+
+
+def test_doctor_names_an_unknown_model(plinth: Plinth, data_dir: Path) -> None:
+    (data_dir / "plinth.toml").write_text('[models]\ngenerator = "gpt-17"\n')
+    done = plinth("doctor")
+    assert done.exit_code == 3
+    assert "gpt-17" in done.stdout
