@@ -152,8 +152,11 @@ class Batches:
                 return
             part = texts[start : start + EMBED_CHUNKS]
             vectors[start : start + len(part)] = self._embedder.embed_documents(part)
-            self._on_progress(n_bytes * len(part) / len(texts), 0)
-        self._on_progress(0 if texts else n_bytes, len(self._waiting))
+            is_last = start + len(part) == len(texts)
+            n_ready = len(self._waiting) if is_last else 0
+            self._on_progress(n_bytes * len(part) / len(texts), n_ready)
+        if not texts:
+            self._on_progress(n_bytes, len(self._waiting))
         row = 0
         for change in self._waiting:
             if change.content:

@@ -356,6 +356,8 @@ def test_ingest_progress_ends_at_all_bytes(corpus, make_pdf):
     corpus.ingest(on_progress=seen.append)
     assert seen[-1].n_bytes_done == seen[-1].n_bytes
     assert seen[-1].n_documents_done == 3
+    # All bytes without a document would read as if nothing had been taken in.
+    assert all(one.n_documents_done == 3 for one in seen if one.n_bytes_done == one.n_bytes)
     assert all(a.n_bytes_done <= b.n_bytes_done for a, b in itertools.pairwise(seen))
 
 
