@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
+from assistant.text import CELL
 from assistant.types import Span
 from ingest.errors import RejectedFileError
 from ingest.parsing.metadata import meaningful_title
@@ -12,7 +13,6 @@ from ingest.parsing.normalise import normalise, normalise_code, normalise_line
 from ingest.settings import IngestSettings
 from ingest.types import Heading, ParsedDocument, ParsedPage, RejectReason, TableRow
 
-CELL_SEPARATOR = " | "
 MAX_HEADING_CHARS = 300
 MAX_HEADER_CHARS = 600
 _COVER_CHARS = 300
@@ -77,8 +77,8 @@ class DocumentBuilder:
 
     def row(self, cells: Sequence[str], *, header: str, starts_table: bool) -> str:
         """Add a row of a table and return its text; a row of empty cells adds nothing."""
-        text = CELL_SEPARATOR.join(normalise_line(cell) for cell in cells)
-        text = normalise_line(text.rstrip(CELL_SEPARATOR))
+        text = CELL.join(normalise_line(cell) for cell in cells)
+        text = normalise_line(text.rstrip(CELL))
         span = self._add(text, separator="\n\n" if starts_table else "\n")
         if span and header:
             self._table_rows.append(TableRow(span=span, header=header[:MAX_HEADER_CHARS]))

@@ -13,7 +13,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise, takewhile
 
-from ingest.parsing.document_builder import CELL_SEPARATOR, DocumentBuilder, is_header
+from assistant.text import CELL
+from ingest.parsing.document_builder import DocumentBuilder, is_header
 from ingest.parsing.line_marks import DASH_MARK, ITEM_MARK, SENTENCE_END
 from ingest.parsing.pdf_lines import LEADER, Line
 
@@ -361,5 +362,5 @@ def _column_heads(lines: Sequence[Line]) -> str:
     counts = {len(line.cells) for line in lines}
     if len(counts) == 1 and counts != {1}:
         columns = zip(*(line.cells for line in lines), strict=True)
-        return CELL_SEPARATOR.join(" ".join(cells) for cells in columns)
-    return " ".join(CELL_SEPARATOR.join(line.cells) for line in lines)
+        return CELL.join(" ".join(cells) for cells in columns)
+    return " ".join(CELL.join(line.cells) for line in lines)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,7 +12,7 @@ from assistant.access import ReadableSet
 from assistant.types import Answer, Reply, Support
 from ui.cli.json_lines import finished_ids, read_questions, write_line
 from ui.cli.options import AsUser, Collection, DataDir, Json
-from ui.cli.terminal import citation_line, hit_line, note, printable
+from ui.cli.terminal import citation_line, hit_line, note, print_json, printable
 from ui.settings import load_settings
 
 if TYPE_CHECKING:
@@ -59,7 +58,7 @@ def _ask_one(engine: Engine, question: str, readable: ReadableSet, *, as_json: b
         from assistant.reply_json import reply_to_json
 
         reply = engine.ask(question, readable=readable)
-        print(json.dumps(reply_to_json(reply), ensure_ascii=False, indent=2))
+        print_json(reply_to_json(reply))
         return
     if sys.stderr.isatty():
         reply = engine.ask(question, readable=readable, listener=_watch)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import Annotated
 
 import typer
 
 from ui.cli.options import DataDir, Json
+from ui.cli.terminal import print_json
 
 app = typer.Typer(
     help="Collections of documents and the groups that may read them.", no_args_is_help=True
@@ -32,7 +32,7 @@ def list_collections(data_dir: DataDir, as_json: Json = False) -> None:
             {"collection": one.name, "documents": one.n_documents, "groups": list(one.groups)}
             for one in collections
         ]
-        print(json.dumps({"collections": values}, ensure_ascii=False, indent=2))
+        print_json({"collections": values})
         return
     for one in collections:
         readers = ", ".join(one.groups) or "admins only"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,7 +9,7 @@ import typer
 
 from ui.cli.corpus import resolve_reader
 from ui.cli.options import AsUser, Collection, DataDir, Json
-from ui.cli.terminal import note, place, printable
+from ui.cli.terminal import note, place, print_json, printable
 
 if TYPE_CHECKING:
     from assistant.access import ReadableSet
@@ -37,7 +36,7 @@ def list_documents(
     with open_catalog(data_dir) as catalog:
         documents = catalog.list_documents(resolve_reader(catalog, as_user), collection)
     if as_json:
-        _print_json({"documents": [summary_to_json(document) for document in documents]})
+        print_json({"documents": [summary_to_json(document) for document in documents]})
         return
     for document in documents:
         print(_line(document))
@@ -64,7 +63,7 @@ def show(
         found = _find(catalog, document, readable)
         detail = catalog.document(found.document_id, readable)
     if as_json:
-        _print_json(detail_to_json(detail, text=text))
+        print_json(detail_to_json(detail, text=text))
     else:
         _print_detail(detail, text=text)
 
@@ -171,7 +170,3 @@ def _print_detail(detail: DocumentDetail, *, text: bool) -> None:
         print(f"version {version.version}  {version.added_at}")
     for page in detail.pages if text else ():
         print(printable(f"\n--- {place(summary.document, page.page_number)} ---\n{page.text}"))
-
-
-def _print_json(value: dict[str, Any]) -> None:
-    print(json.dumps(value, ensure_ascii=False, indent=2))

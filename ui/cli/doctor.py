@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import json
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ import typer
 from assistant.errors import AssistantError, StoreError, WriterBusyError
 from models.errors import ModelError
 from ui.cli.options import DataDir, Json
-from ui.cli.terminal import printable
+from ui.cli.terminal import print_json, printable
 from ui.settings import Settings, load_settings
 
 EXIT_FAULT = 3
@@ -52,7 +51,7 @@ def doctor(
     checks = tuple(examine(data_dir, repair=repair))
     if as_json:
         listed = [{"check": c.name, "fault": c.fault, "detail": c.detail} for c in checks]
-        print(json.dumps({"checks": listed}, ensure_ascii=False, indent=2))
+        print_json({"checks": listed})
     else:
         for check in checks:
             mark = "ok   " if check.fault is None else "FAULT"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from collections.abc import Callable
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ui.cli.options import DataDir, Json
-from ui.cli.terminal import note, printable
+from ui.cli.terminal import note, print_json, printable
 from ui.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -99,7 +98,7 @@ def list_all(data_dir: DataDir, as_json: Json = False) -> None:
             }
             for run in runs
         ]
-        print(json.dumps({"suites": [SAMPLE.name], "runs": listed}, ensure_ascii=False, indent=2))
+        print_json({"suites": [SAMPLE.name], "runs": listed})
         return
     print(f"shipped suite: {SAMPLE.name}")
     for run in runs:
@@ -173,6 +172,6 @@ def _progress_notes() -> Callable[[Progress], None]:
 
 def _print_report(report: Report, *, as_json: bool) -> None:
     if as_json:
-        print(json.dumps(report.to_json(), ensure_ascii=False, indent=2))
+        print_json(report.to_json())
     else:
         print(printable(report.to_markdown()), end="")

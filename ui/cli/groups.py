@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import Annotated
 
 import typer
 
 from ui.cli.options import DataDir, Json
+from ui.cli.terminal import print_json
 
 app = typer.Typer(help="Groups of people.", no_args_is_help=True)
 
@@ -29,7 +29,7 @@ def list_groups(data_dir: DataDir, as_json: Json = False) -> None:
             {"group": one.name, "users": list(one.users), "collections": list(one.collections)}
             for one in groups
         ]
-        print(json.dumps({"groups": values}, ensure_ascii=False, indent=2))
+        print_json({"groups": values})
         return
     for one in groups:
         users = ", ".join(one.users) or "nobody"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 from collections import Counter
@@ -17,7 +16,7 @@ import typer
 from ingest.types import FileOutcome, FileStatus
 from ui.cli.ingest_progress import show_progress
 from ui.cli.options import DataDir, Json
-from ui.cli.terminal import note, printable
+from ui.cli.terminal import note, print_json, printable
 from ui.settings import load_settings
 
 if TYPE_CHECKING:
@@ -70,7 +69,7 @@ def ingest(
             cancel=cancel,
         )
     if as_json:
-        print(json.dumps(report_to_json(report), ensure_ascii=False, indent=2))
+        print_json(report_to_json(report))
     else:
         _print_summary(report)
     if report.is_interrupted:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -18,6 +17,7 @@ from models.factory import FAKES
 from models.files import FileState, Progress, check_files, verify_files
 from models.settings import ModelsSettings
 from ui.cli.options import DataDir, Json
+from ui.cli.terminal import print_json
 from ui.settings import load_settings
 
 app = typer.Typer(help="Models: see, get, verify and import their files.", no_args_is_help=True)
@@ -36,7 +36,7 @@ def list_models(data_dir: DataDir, as_json: Json = False) -> None:
     settings = load_settings(data_dir).models
     rows = [_describe(model, settings) for model in known_models(settings.dir)]
     if as_json:
-        print(json.dumps({"models_dir": str(settings.dir), "models": rows}, indent=2))
+        print_json({"models_dir": str(settings.dir), "models": rows})
         return
     for row in rows:
         mark = "*" if row["default"] else " "
@@ -68,7 +68,7 @@ def pull_models(data_dir: DataDir, names: Names = None, as_json: Json = False) -
         if not as_json:
             print(f"{model.name}: {'fetched and verified' if was_fetched else 'already here'}")
     if as_json:
-        print(json.dumps({"models": rows}, indent=2))
+        print_json({"models": rows})
 
 
 @app.command("verify", epilog="Example: plinth models verify all-minilm-l6-v2")
@@ -93,7 +93,7 @@ def verify_models(data_dir: DataDir, names: Names = None, as_json: Json = False)
             }
             for model, check in checks
         ]
-        print(json.dumps({"files": files}, indent=2))
+        print_json({"files": files})
     else:
         for model, check in checks:
             print(f"{check.state:8} {model.name}/{check.file.path}")
@@ -122,7 +122,7 @@ def import_model(
     settings = load_settings(data_dir).models
     model = import_file(name, file, settings.dir, prompt_format)
     if as_json:
-        print(json.dumps(_describe(model, settings), indent=2))
+        print_json(_describe(model, settings))
     else:
         print(f"{model.name}: imported from {file}")
 

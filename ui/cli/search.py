@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import quote
@@ -15,7 +14,7 @@ from assistant.reply_json import hit_to_json
 from assistant.types import Hit
 from ui.cli.json_lines import read_questions, write_line
 from ui.cli.options import AsUser, Collection, DataDir, Json
-from ui.cli.terminal import hit_line
+from ui.cli.terminal import hit_line, print_json
 from ui.settings import load_settings
 
 CHUNKS_PER_DOCUMENT = 10
@@ -69,7 +68,7 @@ def _search_one(
     hits = retriever.retrieve(query, top_k, readable)
     if as_json:
         passages = [hit_to_json(hit) for hit in hits]
-        print(json.dumps({"query": query, "passages": passages}, ensure_ascii=False, indent=2))
+        print_json({"query": query, "passages": passages})
     elif hits:
         for hit in hits:
             print(hit_line(hit))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import unicodedata
+from typing import Any
 
 from assistant.types import Citation, Hit
 
@@ -19,6 +21,11 @@ def printable(text: str) -> str:
 def note(text: str) -> None:
     """Write a line of progress to stderr."""
     print(text, file=sys.stderr, flush=True)
+
+
+def print_json(value: dict[str, Any]) -> None:
+    """Write the result of a command as JSON to stdout."""
+    print(json.dumps(value, ensure_ascii=False, indent=2))
 
 
 def place(document: str, page_number: int | None) -> str:
