@@ -21,6 +21,7 @@ from assistant.evidence.sentences import (
 from assistant.prompts.library import prompt_text, prompt_version
 from assistant.protocols import Retriever
 from assistant.question import AnswerForm, answer_form, check_question, resolve_follow_up
+from assistant.retrieval.recency import newest_first
 from assistant.settings import AnswerSettings
 from assistant.text import sentence_spans
 from assistant.types import (
@@ -49,6 +50,8 @@ _DECLINES = re.compile(
     r"(?:\w+\s+)?(?:say|state|mention|specify|provide|contain|include|answer|give)",
     re.IGNORECASE,
 )
+_INLINE_ITEM = re.compile(r"(?<=[:.;])\s+(?=\d{1,2}[.)]\s+[^\W\d_])")
+"""Before "2. Then …" within a line: small models write lists without line feeds."""
 _BARE_VERDICT = re.compile(r"^\W*(?:yes|no)\W*$", re.IGNORECASE)
 
 
@@ -119,7 +122,8 @@ class Engine:
         """
         progress = _Progress(check_question(question, max_chars=self._settings.max_question_chars))
         progress.resolved = resolve_follow_up(progress.question, history, self._generator)
-        progress.hits = self._retriever.retrieve(progress.resolved, POOL, readable)
+        hits = self._retriever.retrieve(progress.resolved, POOL, readable)
+        progress.hits = newest_first(progress.resolved, hits)
         progress.retrieve_ms = progress.elapsed_ms()
         if not progress.hits:
             return self._abstain(progress, AbstentionReason.NO_EVIDENCE)
@@ -315,6 +319,7 @@ def answer_sentences(text: str) -> list[str]:
     A bare "Yes." joins the sentence that explains it; a line that announces a list joins the
     list's first item.
     """
+    text = _INLINE_ITEM.sub("\n", text)
     sentences: list[str] = []
     pending = ""
     for span in sentence_spans(text):

@@ -25,7 +25,7 @@ MOST_CITATIONS = 3
 """Evidence sentences cited for one answer sentence."""
 OVERLAP_WEIGHT = 1.0
 """Weight of the idf-weighted word overlap beside the cosine when ranking evidence."""
-LEAST_GAIN = 0.12
+LEAST_GAIN = 0.3
 """A further evidence sentence must cover this share of the answer sentence's words anew."""
 SUPPORTED_COVERAGE = 0.6
 PARTIAL_COVERAGE = 0.35

@@ -79,7 +79,10 @@ _BOUNDS = re.compile(
 """Idioms that look like negations but bound a quantity or extend a list."""
 _REACH = 4
 """A negation is taken to reach this many words to its right."""
-_LEAD = re.compile(r"^\s*(?:yes|no)\s*[,.:;–—-]\s*", re.IGNORECASE)
+_LEAD = re.compile(
+    r"^\s*(?:(?:[-•*]|\(?\d{1,2}[.)])\s+)?(?:(?:yes|no)\s*[,.:;–—-]\s*)?", re.IGNORECASE
+)
+"""List mark and verdict before a sentence: neither is a quantity or a negation of its own."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -133,6 +133,7 @@ def test_reply_to_json_of_an_abstention_has_passages_but_no_citations(
         ("It covers:\n- one day\n- two days", ["It covers:\n- one day", "- two days"]),
         ("One fact. Another fact.", ["One fact.", "Another fact."]),
         ("Yes", ["Yes"]),
+        ("The steps: 1. Ask. 2. Wait 5 days.", ["The steps:\n1. Ask.", "2. Wait 5 days."]),
     ],
 )
 def test_answer_sentences_keep_leads_with_what_they_introduce(
@@ -143,3 +144,24 @@ def test_answer_sentences_keep_leads_with_what_they_introduce(
 
 def test_join_sentences_puts_list_items_on_lines() -> None:
     assert join_sentences(["It covers:\n- a", "- b", "Also c."]) == "It covers:\n- a\n- b Also c."
+
+
+def test_ask_answers_from_the_later_edition(make_hit: Callable[..., Hit]) -> None:
+    limits = [("2023", "90", 0.52), ("2025", "120", 0.5)]
+    hits = tuple(
+        make_hit(
+            f"The hotel limit is {limit} euros a night.",
+            document=f"travel-policy-{year}.md",
+            title=f"Travel policy {year}",
+            score=score,
+        )
+        for year, limit, score in limits
+    )
+    engine = Engine(
+        retriever=ListRetriever(hits),
+        embedder=FakeEmbedder(),
+        generator=FakeGenerator(),
+        settings=AnswerSettings(passages=1, min_confidence=0),
+    )
+    reply = engine.ask("What is the hotel limit a night?", readable=OPERATOR)
+    assert reply.text == "The hotel limit is 120 euros a night."

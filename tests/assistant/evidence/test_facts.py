@@ -21,6 +21,8 @@ from assistant.evidence.facts import read_facts, unstated
         ("Staff may claim up to 40 hours.", "Staff may claim no more than 40 hours."),
         ("No, dental care is not covered.", "Dental care is not covered."),
         ("The head is Ana Ruiz.", "Ana Ruiz is the head."),
+        ("2. Wait for 30 days.", "Wait for 30 days."),
+        ("- No, it is closed.", "It is closed."),
         ("You get 15 days.", "Employees receive 15 days of leave."),
     ],
 )
