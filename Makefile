@@ -35,7 +35,7 @@ lint: $(DEV) ## format, lint, types, direction of imports
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
-	@$(BIN)/lint-imports
+	@$(BIN)/lint-imports --no-logo
 
 clean: ## remove what these targets made here; models and the built wheel stay in the user cache
 	rm -rf $(VENV) build *.egg-info .coverage .coverage.* htmlcov \
