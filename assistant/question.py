@@ -35,7 +35,7 @@ _LONG = re.compile(
     r"\b(?:why|explain|describe|compare|comparison|contrast|differences?|differ|list|"
     r"summari[sz]e|summary|overview|outline|elaborate|discuss|steps|process|procedures?|"
     r"responsibilities|qualifications|requirements|tips|pros\s+and\s+cons|tell\s+me\s+about|"
-    r"examples?\s+of|what\s+(?:are|were|should|happens|if)|how\s+(?:do|does|can|should|is|are)|"
+    r"examples?\s+of|what\s+(?:are|were|should|happens|happened|if)|how\s+(?:do|does|can|should|is|are)|"
     r"(?:and|or),?\s+(?:what|how|why|when|who|which|where)\b|"
     # A plural asks for a list: "what services does …", "what types of leave and pay are …".
     r"what\s+(?:\w+\s+){0,3}?\w{3,}(?<![su])s(?:\s+\w+){0,4}?\s+"
