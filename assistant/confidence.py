@@ -1,4 +1,4 @@
-"""How likely an answer is right: one calibrated number from what is known after generation."""
+"""How likely an answer is right: one number from what is known after generation."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ COEFFICIENTS: Mapping[str, float] = {
     "coverage": 0.5,
     "probe": 0.2,
 }
-"""Logistic regression over the signals of an answer, fitted on development questions."""
+"""Weights of a logistic regression over the signals of an answer.
+
+Set by hand, not fitted: the result orders answers and is no calibrated probability yet."""
 
 
 def confidence(signals: Mapping[str, float]) -> float:

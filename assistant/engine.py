@@ -41,7 +41,7 @@ from assistant.types import (
     Usage,
 )
 from models.protocols import Embedder, Generator
-from models.types import Generation, GenerationRequest, Probe, Prompt
+from models.types import FinishReason, Generation, GenerationRequest, Probe, Prompt
 
 POOL = 10
 """Passages retrieved and reported; the evidence is chosen among them."""
@@ -188,8 +188,8 @@ class Engine:
             self._check(answer_sentences(text)[:-1], progress, shown, listener)
         progress.generation = stream.result()
         sentences = answer_sentences(text)
-        if progress.generation.finish_reason is progress.generation.finish_reason.LENGTH:
-            # The last sentence was cut by the budget: half a sentence proves nothing.
+        if progress.generation.finish_reason is FinishReason.LENGTH:
+            # The budget cut the last sentence; it is kept only if there is no other.
             sentences = sentences[:-1] or sentences
         self._check(sentences, progress, shown, listener)
 
@@ -269,7 +269,7 @@ class Engine:
     def _record(self, progress: _Progress) -> Record:
         generator, embedder = self._generator.info, self._embedder.info
         generation = progress.generation
-        shown_of = dict(zip(progress.evidence, range(len(progress.evidence)), strict=True))
+        shown_of = {hit_index: place for place, hit_index in enumerate(progress.evidence)}
         context = progress.context
         return Record(
             question=progress.question,

@@ -188,7 +188,7 @@ class Record:
     passages: tuple[Passage, ...]
     """Best first; at least five where the corpus has them."""
     confidence: float
-    """0 to 1: estimated probability that the answer is right."""
+    """0 to 1, higher is more likely right; see `assistant.confidence` for how far to trust it."""
     timings: Timings
     usage: Usage
     model: ModelRecord
