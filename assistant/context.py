@@ -16,7 +16,7 @@ from models.types import FloatVector
 
 OVERLAP_WEIGHT = 0.6
 """Weight of the share of the question's rare words that a sentence holds."""
-PASSAGE_WEIGHT = 0.6
+PASSAGE_WEIGHT = 1.5
 """Weight of the passage's retrieval score."""
 SAME_WORDS = 0.9
 """Jaccard similarity of word multisets from which two passages count as one."""

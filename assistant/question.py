@@ -35,12 +35,22 @@ _LONG = re.compile(
     r"\b(?:why|explain|describe|compare|comparison|contrast|differences?|differ|list|"
     r"summari[sz]e|summary|overview|outline|elaborate|discuss|steps|process|procedures?|"
     r"responsibilities|qualifications|requirements|tips|pros\s+and\s+cons|tell\s+me\s+about|"
-    r"examples?\s+of|what\s+(?:are|were|should|happens|happened|if)|how\s+(?:do|does|can|should|is|are)|"
-    r"(?:and|or),?\s+(?:what|how|why|when|who|which|where)\b|"
+    r"examples?\s+of|what\s+(?:are|were|should|happens|happened|if)|"
+    r"how\s+(?:do|does|did|can|could|should|would|is|are|was|were|has|have|had)|"
+    # "When are trips refunded?" asks for conditions, "when did …" and "when does …" for a date.
+    r"when\s+(?:are|can|should|must|may)|"
+    r"(?:types|kinds|purpose|mission|changes|trends|effects|reasons|causes|"
+    r"consequences|implications)|"
+    r"(?:over|across)\s+(?:\w+\s+){0,3}(?:time|months|quarters|years|periods)|"
     # A plural asks for a list: "what services does …", "what types of leave and pay are …".
     r"what\s+(?:\w+\s+){0,3}?\w{3,}(?<![su])s(?:\s+\w+){0,4}?\s+"
     r"(?:are|do|does|should|can|must|were|did)|"
     r"what\s+do(?:es)?\s.*\b(?:do|cover|offer|include|provide|entail|involve|say\s+about))\b",
+    re.IGNORECASE,
+)
+_TWO_QUESTIONS = re.compile(
+    r"\bif\s+so\b|\b(?:and|or),?\s+(?:(?:at|by|for|from|in|on|to)\s+)?"
+    r"(?:what|how|why|when|who|whom|which|where)\b",
     re.IGNORECASE,
 )
 _REFERS = re.compile(
@@ -86,6 +96,8 @@ class AnswerForm(StrEnum):
 def answer_form(question: str) -> AnswerForm:
     """Tell by its wording which answer a question wants; one fact when nothing shows."""
     text = question.strip()
+    if _TWO_QUESTIONS.search(text):
+        return AnswerForm.FULL
     if _YES_NO.match(text):
         return AnswerForm.YES_NO
     if _LONG.search(text):

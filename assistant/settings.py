@@ -10,7 +10,7 @@ class RetrievalSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    dense_weight: float = Field(default=0.4, ge=0, le=1)
+    dense_weight: float = Field(default=0.35, ge=0, le=1)
     """Weight of the dense score in the convex fusion; the lexical score gets the rest."""
     candidates: int = Field(default=200, ge=10, le=10_000)
     """Best chunks taken from each half before fusion."""

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from assistant.access import ReadableSet
 from assistant.errors import IndexDamagedError, IndexMismatchError
 from assistant.retrieval import dense, lexical
+from assistant.retrieval.naming import named_first
 from assistant.retrieval.view import Rows, View, build_view
 from assistant.settings import RetrievalSettings
 from assistant.store.catalog import Catalog
@@ -33,6 +34,8 @@ from models.protocols import Embedder
 
 KEPT_VIEWS = 64
 """Views of that many different readable sets stay in memory."""
+TOLD_APART = 50
+"""At least so many hits are compared by the names of their documents."""
 ATTEMPTS = 10
 """Searches of one query, each spoilt by a publish in between, before giving up."""
 
@@ -76,6 +79,9 @@ class HybridRetriever:
     def retrieve(self, query: str, top_k: int, readable: ReadableSet) -> tuple[Hit, ...]:
         """Return at most `top_k` hits, best first.
 
+        Where the question names one of several documents with like names, the others' passages
+        score less.
+
         Passages that stand in several readable documents word for word at the same place of
         equal bytes are found once. Ties are broken by version, page and place, which are the same
         in every corpus, then by chunk id.
@@ -92,9 +98,9 @@ class HybridRetriever:
             if vector is None:
                 vector = self._embedder.embed_query(query)
             candidates = self._candidates(view, query, vector, top_k)
-            hits = self._hits(view, candidates, top_k, readable)
+            hits = self._hits(view, candidates, max(top_k, TOLD_APART), readable)
             if hits is not None:
-                return hits
+                return named_first(query, hits)[:top_k]
         message = f"cannot search: documents kept disappearing meanwhile; {REBUILD}"
         raise IndexDamagedError(message)
 

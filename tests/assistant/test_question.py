@@ -45,6 +45,14 @@ def test_check_question_refuses_a_hundred_thousand_characters() -> None:
         ("How do I appeal a decision?", AnswerForm.FULL),
         ("What benefits does the plan have?", AnswerForm.FULL),
         ("Capital of the region", AnswerForm.SHORT),
+        ("When are trips refunded?", AnswerForm.FULL),
+        ("How has the budget changed?", AnswerForm.FULL),
+        ("What changes in pay were announced?", AnswerForm.FULL),
+        ("What was the mission of the club?", AnswerForm.FULL),
+        ("Revenue over the last five quarters", AnswerForm.FULL),
+        ("What is the fee, and for which claims is it due?", AnswerForm.FULL),
+        ("Is dental care covered, and how much is paid?", AnswerForm.FULL),
+        ("Did the price change? If so, by what?", AnswerForm.FULL),
     ],
 )
 def test_answer_form_follows_the_wording_of_the_question(question: str, form: AnswerForm) -> None:
