@@ -103,6 +103,8 @@ def build_context(
 ) -> Context:
     """Choose sentences, best first, each with the one before it, until the budget is used.
 
+    An item of a list comes with the line that announces the list, or not at all.
+
     Args:
         hits: Evidence passages, best first; at least one.
         sentences: Their sentences in page order within each hit; at least one.
@@ -120,9 +122,10 @@ def build_context(
     opened: set[int] = set()
     left = budget_tokens
     for index in order:
-        wanted = [i for i in _with_predecessor(index, sentences) if i not in taken]
-        for group in (wanted, [index]):
-            hit_index = sentences[index].hit_index
+        hit_index = sentences[index].hit_index
+        needed = _with_leads(index, sentences)
+        for wanted in (_with_predecessor(index, sentences) | needed, needed):
+            group = wanted - taken
             cost = sum(costs[i] + 1 for i in group)
             if hit_index not in opened:
                 cost += label_costs[hit_index] + SEPARATOR_TOKENS
@@ -139,10 +142,16 @@ def build_context(
     return Context(passages, shown, sentences[best], scores[best])
 
 
-def _with_predecessor(index: int, sentences: Sequence[EvidenceSentence]) -> list[int]:
+def _with_predecessor(index: int, sentences: Sequence[EvidenceSentence]) -> set[int]:
     before = index - 1
     same = before >= 0 and sentences[before].hit_index == sentences[index].hit_index
-    return [before, index] if same else [index]
+    return {before, index} if same else {index}
+
+
+def _with_leads(index: int, sentences: Sequence[EvidenceSentence]) -> set[int]:
+    """An item is never shown without the lines that announce its list."""
+    leads = sentences[index].leads
+    return {index, *(i for i in range(index) if any(sentences[i] is lead for lead in leads))}
 
 
 def label(hit: Hit) -> str:

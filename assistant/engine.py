@@ -52,6 +52,8 @@ _DECLINES = re.compile(
 )
 _INLINE_ITEM = re.compile(r"(?<=[:.;])\s+(?=\d{1,2}[.)]\s+[^\W\d_])")
 """Before "2. Then …" within a line: small models write lists without line feeds."""
+_ITEM_NUMBER = re.compile(r"^\d{1,2}[.)]\s+", re.MULTILINE)
+_OFFERS_CHOICE = re.compile(r"\b(?:or|which|between)\b", re.IGNORECASE)
 _BARE_VERDICT = re.compile(r"^\W*(?:yes|no)\W*$", re.IGNORECASE)
 
 
@@ -243,6 +245,8 @@ class Engine:
             return self._abstain(progress, AbstentionReason.NO_EVIDENCE)
         if not kept:
             return self._abstain(progress, AbstentionReason.UNSUPPORTED)
+        if not _says_something_new(progress.resolved, [text for text, _ in kept]):
+            return self._abstain(progress, AbstentionReason.NO_EVIDENCE)
         if confidence(progress.signals) < self._settings.min_confidence:
             return self._abstain(progress, AbstentionReason.LOW_CONFIDENCE)
         citations: dict[Citation, int] = {}
@@ -251,6 +255,9 @@ class Engine:
         for text, verdict in kept:
             cited = [_cite(hits[s.hit_index], s) for s in verdict.evidence]
             numbers = tuple(citations.setdefault(c, len(citations)) for c in cited)
+            if len(kept) < len(progress.verdicts):
+                # A list that starts at "2." or skips a step would puzzle more than marks do.
+                text = _ITEM_NUMBER.sub("- ", text)
             sentences.append(AnswerSentence(text=text, support=verdict.support, citations=numbers))
         return Answer(
             text=join_sentences([sentence.text for sentence in sentences]),
@@ -341,6 +348,16 @@ def join_sentences(sentences: Sequence[str]) -> str:
         item = bool(re.match(r"(?:[-•*]|\d+[.)])\s", sentence))
         text += ("\n" if item else " ") + sentence if text else sentence
     return text
+
+
+def _says_something_new(question: str, sentences: Sequence[str]) -> bool:
+    """Tell whether an answer does more than say the question's words again.
+
+    A verdict needs no other words, nor does a choice between things that the question names.
+    """
+    if answer_form(question) is AnswerForm.YES_NO or _OFFERS_CHOICE.search(question):
+        return True
+    return not content_stems(" ".join(sentences)) <= content_stems(question)
 
 
 def _cite(hit: Hit, sentence: EvidenceSentence) -> Citation:

@@ -92,6 +92,11 @@ def _stripped(text: str, start: int, end: int) -> Span | None:
     return Span(start, start + len(body))
 
 
+def opens_item(text: str) -> bool:
+    """Tell whether a sentence starts with the mark of a list item."""
+    return bool(_OPENS_ITEM.match(text))
+
+
 def words(text: str) -> list[str]:
     """Return the words and numbers of `text`, case-folded, in order; CJK by character.
 

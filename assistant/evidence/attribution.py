@@ -16,17 +16,21 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from assistant.evidence.facts import read_facts, unstated
+from assistant.evidence.facts import Facts, read_facts, unstated, vocabulary
 from assistant.evidence.sentences import EvidenceSentence, StemWeights, content_stems
 from assistant.types import Support
 from models.types import FloatVector
 
-MOST_CITATIONS = 3
+MOST_CITATIONS = 8
 """Evidence sentences cited for one answer sentence."""
 OVERLAP_WEIGHT = 1.0
 """Weight of the idf-weighted word overlap beside the cosine when ranking evidence."""
 LEAST_GAIN = 0.3
-"""A further evidence sentence must cover this share of the answer sentence's words anew."""
+"""A further evidence sentence must cover this share of the answer sentence's words anew…"""
+RETOLD = 0.6
+LEAST_RETOLD_GAIN = 0.04
+"""… or be retold itself, by this share of its words, and cover a little anew: an answer that
+strings a list together is proven by its items."""
 SUPPORTED_COVERAGE = 0.6
 PARTIAL_COVERAGE = 0.35
 """Least idf-weighted share of an answer sentence's words that its evidence must hold."""
@@ -66,27 +70,40 @@ class ShownEvidence:
         if not chosen:
             return Verdict(Support.UNSUPPORTED, (), 0.0, 0.0, ())
         labels = [self.labels[sentence.hit_index] for sentence in chosen]
-        held = frozenset().union(*(sentence.stems for sentence in chosen))
+        held = frozenset().union(*(sentence.stems for sentence in _with_leads(chosen)))
         known = held | content_stems(" ".join([self.question, *labels]))
         coverage = self.weights.share(claim, known)
         cosine = max(float(sentence.vector @ vector) for sentence in chosen)
-        missing = self._unstated(text, chosen, labels)
+        facts = read_facts(text)
+        missing = self._unstated(facts, chosen, labels)
         support = _support(claim, held, coverage, cosine, missing)
+        if facts.names.intersection(missing) - self._shown_words():
+            # The model knows the name from elsewhere, or made it up.
+            support = Support.UNSUPPORTED
         return Verdict(
-            support, () if support is Support.UNSUPPORTED else chosen, coverage, cosine, missing
+            support,
+            () if support is Support.UNSUPPORTED else _with_negating_leads(chosen),
+            coverage,
+            cosine,
+            missing,
         )
 
     def _unstated(
-        self, text: str, chosen: Sequence[EvidenceSentence], labels: Sequence[str]
+        self, claim: Facts, chosen: Sequence[EvidenceSentence], labels: Sequence[str]
     ) -> tuple[str, ...]:
         """Facts that neither the evidence nor, but for negation, question and titles state."""
-        claim = read_facts(text)
-        missing = unstated(claim, read_facts("\n".join(sentence.text for sentence in chosen)))
+        stated = "\n".join(
+            " ".join(part.text for part in (*sentence.leads, sentence)) for sentence in chosen
+        )
+        missing = unstated(claim, read_facts(stated))
         elsewhere = unstated(claim, read_facts("\n".join([self.question, *labels])))
         return tuple(fact for fact in missing if fact == "negation" or fact in elsewhere)
 
+    def _shown_words(self) -> frozenset[str]:
+        return vocabulary("\n".join(sentence.text for sentence in self.sentences))
+
     def _choose(self, claim: frozenset[str], vector: FloatVector) -> tuple[EvidenceSentence, ...]:
-        """Pick the best evidence sentence, then those that cover what is left; at most three."""
+        """Pick the best evidence sentence, then those that cover what is left."""
         if not self.sentences:
             return ()
         cosines = np.stack([sentence.vector for sentence in self.sentences]) @ vector
@@ -100,10 +117,28 @@ class ShownEvidence:
                 break
             candidate = self.sentences[index]
             gained = left & candidate.stems
-            if self.weights.share(claim, gained) >= LEAST_GAIN:
+            gain = self.weights.share(claim, gained)
+            if gain >= LEAST_GAIN or (
+                gain >= LEAST_RETOLD_GAIN and self.weights.share(candidate.stems, claim) >= RETOLD
+            ):
                 chosen.append(candidate)
                 left -= gained
         return tuple(chosen)
+
+
+def _with_leads(chosen: Sequence[EvidenceSentence]) -> tuple[EvidenceSentence, ...]:
+    return tuple(part for sentence in chosen for part in (*sentence.leads, sentence))
+
+
+def _with_negating_leads(chosen: Sequence[EvidenceSentence]) -> tuple[EvidenceSentence, ...]:
+    """Add the lines such as "Not covered:" that turn what an item says into its opposite."""
+    leads = {
+        id(lead): lead
+        for sentence in chosen
+        for lead in sentence.leads
+        if read_facts(lead.text).negated
+    }
+    return (*chosen, *(lead for key, lead in leads.items() if key not in set(map(id, chosen))))
 
 
 def _support(

@@ -80,9 +80,10 @@ _BOUNDS = re.compile(
 _REACH = 4
 """A negation is taken to reach this many words to its right."""
 _LEAD = re.compile(
-    r"^\s*(?:(?:[-•*]|\(?\d{1,2}[.)])\s+)?(?:(?:yes|no)\s*[,.:;–—-]\s*)?", re.IGNORECASE
+    r"^\s*(?:(?:[-•*]|\(?\d{1,2}[.)])\s+)?(?:(?:yes|no)\s*[,.:;–—-]\s*)?",
+    re.IGNORECASE | re.MULTILINE,
 )
-"""List mark and verdict before a sentence: neither is a quantity or a negation of its own."""
+"""List mark and verdict before a line: neither is a quantity or a negation of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +120,7 @@ class Facts:
     names: frozenset[str]
     """Case-folded words written with a capital inside a sentence."""
     vocabulary: frozenset[str]
-    """Every case-folded word."""
+    """What `vocabulary` finds."""
     affirmed: frozenset[str]
     """Stems of content words outside the reach of a negation."""
     negated: frozenset[str]
@@ -139,10 +140,20 @@ def read_facts(text: str) -> Facts:
         quantities=_quantities(rest),
         dates=dates,
         names=_names(body),
-        vocabulary=frozenset(words(text)),
+        vocabulary=vocabulary(text),
         affirmed=affirmed,
         negated=negated,
     )
+
+
+def vocabulary(text: str) -> frozenset[str]:
+    """Return every case-folded word of a text, whole and by its parts at apostrophes.
+
+    >>> sorted(vocabulary("Anna's and O’Neil"))
+    ['and', 'anna', "anna's", 'neil', 'o', 'o’neil', 's']
+    """
+    found = words(text)
+    return frozenset(part for word in found for part in (word, *_APOSTROPHE.split(word)))
 
 
 def unstated(claim: Facts, evidence: Facts) -> tuple[str, ...]:
@@ -228,13 +239,14 @@ def _quantities(text: str) -> frozenset[Quantity]:
     return frozenset(found)
 
 
+_APOSTROPHE = re.compile("['’]")
 _NAME = re.compile(r"(?<![.!?:•\n])(?<=[\w,;)\"'’”/(-])[ (\"“'/-]+([A-Z][\w&.-]*[\w])")
 
 
 def _names(text: str) -> frozenset[str]:
     """Words with a capital that no sentence start explains."""
     return frozenset(
-        word
+        _APOSTROPHE.split(word)[0]
         for match in _NAME.findall(text)
         for word in words(match)
         if word not in STOP_WORDS and word not in _MONTH

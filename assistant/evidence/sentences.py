@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from assistant.text import content_words, sentence_spans, stems
+from assistant.text import content_words, opens_item, sentence_spans, stems
 from assistant.types import Hit, Span
 from models.protocols import Embedder
 from models.types import FloatVector
+
+_BLANK_LINE = re.compile(r"\n\s*\n")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -26,6 +29,14 @@ class EvidenceSentence:
     """Stems of its content words."""
     vector: FloatVector
     """Unit vector of the sentence by itself."""
+    lead: EvidenceSentence | None = None
+    """Of a list's item: the line that announces the list, without which "- Glasses" says nothing
+    of whether they are covered."""
+
+    @property
+    def leads(self) -> tuple[EvidenceSentence, ...]:
+        """The lines that announce it, outermost first; empty outside lists."""
+        return () if self.lead is None else (*self.lead.leads, self.lead)
 
     def __repr__(self) -> str:
         return f"EvidenceSentence(hit {self.hit_index}, {self.span.start}-{self.span.end})"
@@ -54,10 +65,22 @@ def read_sentences(hits: Sequence[Hit], embedder: Embedder) -> tuple[EvidenceSen
         for index, span in found
     ]
     vectors = embedder.embed_documents([_fitting(text, embedder) for text in texts])
-    return tuple(
-        EvidenceSentence(index, span, text, content_stems(text), vector)
-        for (index, span), text, vector in zip(found, texts, vectors, strict=True)
-    )
+    sentences: list[EvidenceSentence] = []
+    for (index, span), text, vector in zip(found, texts, vectors, strict=True):
+        lead = _lead(sentences[-1], span, text, hits[index]) if sentences else None
+        lead = lead if lead is not None and lead.hit_index == index else None
+        sentences.append(EvidenceSentence(index, span, text, content_stems(text), vector, lead))
+    return tuple(sentences)
+
+
+def _lead(previous: EvidenceSentence, span: Span, text: str, hit: Hit) -> EvidenceSentence | None:
+    """Return the line that announces the list in which the sentence after `previous` stands."""
+    lead = previous if previous.text.endswith(":") else previous.lead
+    if lead is None or opens_item(text):
+        return lead
+    start = hit.chunk.span.start
+    between = hit.chunk.text[previous.span.end - start : span.start - start]
+    return None if _BLANK_LINE.search(between) else lead
 
 
 def _fitting(text: str, embedder: Embedder) -> str:

@@ -65,10 +65,66 @@ def test_verdict_of_what_no_passage_says_is_unsupported(
     assert verdict.evidence == ()
 
 
-def test_verdict_of_an_unknown_name_is_partial(judge: Callable[[str], Verdict]) -> None:
+def test_verdict_of_an_invented_name_is_unsupported(judge: Callable[[str], Verdict]) -> None:
     verdict = judge("Employees of Northgate receive 25 days of annual leave.")
-    assert verdict.support is Support.PARTIAL
+    assert verdict.support is Support.UNSUPPORTED
     assert verdict.unstated == ("northgate",)
+
+
+def test_verdict_of_a_name_that_only_another_sentence_states_is_partial(
+    judge: Callable[[str], Verdict],
+) -> None:
+    verdict = judge("All the Contractors can use parking that is free for visitors.")
+    assert verdict.support is Support.PARTIAL
+    assert verdict.unstated == ("contractors",)
+
+
+@pytest.mark.parametrize(
+    ("text", "support"),
+    [
+        ("The plan does not cover glasses and contact lenses.", Support.SUPPORTED),
+        ("The plan covers glasses and contact lenses.", Support.UNSUPPORTED),
+        ("The plan covers braces and retainers.", Support.SUPPORTED),
+    ],
+)
+def test_verdict_reads_a_lists_item_with_the_line_that_announces_it(
+    make_hit: Callable[..., Hit], text: str, support: Support
+) -> None:
+    embedder = FakeEmbedder()
+    page = (
+        "The plan covers:\n\n- Braces and retainers\n- Fillings\n\n"
+        "The plan does not cover:\n\n- Glasses and contact lenses\n- Cosmetic care\n\nAsk us."
+    )
+    hits = [make_hit(page)]
+    sentences = read_sentences(hits, embedder)
+    weights = StemWeights(sentence.stems for sentence in sentences)
+    shown = ShownEvidence(sentences, weights, "What is covered?", (label(hits[0]),))
+    verdict = shown.verdict(text, embedder.embed_query(text))
+    assert verdict.support is support
+    if "not" in text:
+        assert "The plan does not cover:" in [sentence.text for sentence in verdict.evidence]
+    assert sentences[-1].leads == ()
+
+
+def test_verdict_of_a_list_told_in_one_sentence_cites_its_items(
+    make_hit: Callable[..., Hit],
+) -> None:
+    embedder = FakeEmbedder()
+    duties = [
+        "- Leading the annual planning of budgets",
+        "- Monitoring cash flow and investments",
+        "- Supervising external auditors",
+        "- Negotiating contracts with banks",
+        "- Preparing quarterly statements",
+    ]
+    hits = [make_hit("Duties:\n" + "\n".join(duties))]
+    sentences = read_sentences(hits, embedder)
+    weights = StemWeights(sentence.stems for sentence in sentences)
+    shown = ShownEvidence(sentences, weights, "What are the duties?", (label(hits[0]),))
+    text = "The duties are " + ", ".join(duty[2:].lower() for duty in duties) + "."
+    verdict = shown.verdict(text, embedder.embed_query(text))
+    assert verdict.support is Support.SUPPORTED
+    assert {sentence.text for sentence in verdict.evidence} >= set(duties)
 
 
 def test_verdict_takes_numbers_of_the_question_as_known(make_hit: Callable[..., Hit]) -> None:
