@@ -5,17 +5,20 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-BIAS = -1.0
+BIAS = -4.8
 COEFFICIENTS: Mapping[str, float] = {
-    "dense": 2.0,
-    "lexical": 1.0,
-    "sentence": 0.5,
-    "coverage": 0.5,
-    "probe": 0.2,
+    "proof": 6.3,
+    "probe": 1.4,
+    "logprob": 2.2,
 }
-"""Weights of a logistic regression over the signals of an answer.
+"""Weights of a logistic regression over the signals of an answer: how near the cited sentences are
+to the question, the model's log odds that the excerpts state the answer, and its mean log
+probability of the words it wrote.
 
-Set by hand, not fitted: the result orders answers and is no calibrated probability yet."""
+Fitted with the default models to 206 answers on two public document sets, one of encyclopedia
+articles with questions made to mislead, one of a company's benefits. More signals (overlap, scores
+of retrieval, names in common) did not rank held-out answers better. With another generator the
+order stays useful, the numbers need a new fit."""
 
 
 def confidence(signals: Mapping[str, float]) -> float:

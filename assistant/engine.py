@@ -238,6 +238,7 @@ class Engine:
             "coverage": _mean([verdict.coverage for _, verdict in kept]),
             "cosine": _mean([verdict.cosine for _, verdict in kept]),
             "supported": len(kept) / len(progress.verdicts) if progress.verdicts else 0.0,
+            "proof": self._proof(progress, [verdict for _, verdict in kept]),
             "logprob": generation.mean_logprob or 0.0,
             "probe": generation.probe_log_odds or 0.0,
         }
@@ -265,6 +266,12 @@ class Engine:
             citations=tuple(citations),
             record=self._record(progress),
         )
+
+    def _proof(self, progress: _Progress, verdicts: Sequence[Verdict]) -> float:
+        """Return the cosine of the question and the cited sentence nearest to it; 0 without one."""
+        vector = self._embedder.embed_query(progress.resolved)
+        cited = [sentence for verdict in verdicts for sentence in verdict.evidence]
+        return max((float(sentence.vector @ vector) for sentence in cited), default=0.0)
 
     def _abstain(self, progress: _Progress, reason: AbstentionReason) -> Abstention:
         return Abstention(
