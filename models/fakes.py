@@ -72,9 +72,15 @@ class FakeEmbedder:
 
 
 class FakeGenerator:
-    """Repeats the sentence of the passages that shares most words with the question."""
+    """Repeats the sentence of the passages that shares most words with the question.
 
-    def __init__(self, *, context_tokens: int = 4096) -> None:
+    Args:
+        context_tokens: Longest prompt and reply together.
+        reply: What it says instead, whatever the prompt.
+    """
+
+    def __init__(self, *, context_tokens: int = 4096, reply: str | None = None) -> None:
+        self._reply = reply
         self._info = GeneratorInfo(
             name="fake-generator",
             sha256="",
@@ -96,7 +102,7 @@ class FakeGenerator:
         """Start a generation; it advances as it is iterated."""
         if self._is_closed:
             raise ModelError("this generator is closed; build another one")
-        return FakeStream(request, self._info.context_tokens)
+        return FakeStream(request, self._info.context_tokens, self._reply)
 
     def close(self) -> None:
         """Refuse further requests."""
@@ -117,8 +123,11 @@ class FakeGenerator:
 class FakeStream:
     """A generation of `FakeGenerator`."""
 
-    def __init__(self, request: GenerationRequest, context_tokens: int) -> None:
+    def __init__(
+        self, request: GenerationRequest, context_tokens: int, reply: str | None = None
+    ) -> None:
         self._request = request
+        self._reply = reply
         self._context_tokens = context_tokens
         self._arrived = time.monotonic()
         self._cancelled = Event()
@@ -147,7 +156,8 @@ class FakeStream:
         needed = prompt_tokens + self._request.max_tokens
         if needed > self._context_tokens:
             raise ContextOverflowError(needed_tokens=needed, context_tokens=self._context_tokens)
-        reply, share = _best_sentence(prompt.passages, prompt.question)
+        found, share = _best_sentence(prompt.passages, prompt.question)
+        reply = found if self._reply is None else self._reply
         finish_reason = FinishReason.STOP
         for piece in _pieces(_before_stop(reply, self._request.stop)):
             if self._cancelled.is_set():

@@ -101,6 +101,21 @@ def test_build_context_shows_an_overlong_best_sentence_anyway(
     assert len(contextualise([hit], "leave", budget=64).sentences) == 1
 
 
+@pytest.mark.parametrize("budget", [8, 12, 16, 20, 24, 30, 40])
+def test_build_context_shows_an_item_only_with_the_line_that_announces_it(
+    make_hit: Callable[..., Hit], contextualise: Callable[..., Context], budget: int
+) -> None:
+    hit = make_hit(
+        "Glasses are sold in the shop.\n\nNot covered:\n\n- Cosmetic care\n- Private rooms\n- Glasses"
+        "\n\nThe roof is closed on every day."
+    )
+    context = contextualise([hit], "Are glasses sold in the shop?", budget=budget)
+    shown = [sentence.text for sentence in context.sentences]
+    assert shown[0] == "Glasses are sold in the shop."
+    assert ("Not covered:" in shown) >= any(text.startswith("-") for text in shown)
+    assert ("- Glasses" in shown) == (budget >= 20)
+
+
 def test_build_context_of_whole_passages_takes_them_in_rank_order(
     make_hit: Callable[..., Hit], contextualise: Callable[..., Context]
 ) -> None:

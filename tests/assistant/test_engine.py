@@ -28,13 +28,14 @@ class ListRetriever:
 
 @pytest.fixture
 def build(make_hit: Callable[..., Hit]) -> Callable[..., Engine]:
-    def make(*texts: str, **settings: float) -> Engine:
+    def make(*texts: str, says: str | None = None, **settings: float) -> Engine:
         hits = tuple(make_hit(text, score=0.9) for text in texts)
         return Engine(
             retriever=ListRetriever(hits),
             embedder=FakeEmbedder(),
-            generator=FakeGenerator(),
-            settings=AnswerSettings(**settings),  # type: ignore[arg-type]
+            generator=FakeGenerator(reply=says),
+            # The stand-ins' signals mean nothing to the fitted weights.
+            settings=AnswerSettings(**{"min_confidence": 0.0, **settings}),  # type: ignore[arg-type]
         )
 
     return make
@@ -72,6 +73,48 @@ def test_ask_when_the_model_declines_abstains(build: Callable[..., Engine]) -> N
     reply = build("Zebras graze.").ask("Who won?", readable=OPERATOR)
     assert isinstance(reply, Abstention)
     assert reply.reason is AbstentionReason.NO_EVIDENCE
+
+
+@pytest.mark.parametrize(
+    "question", ["Who hosted the late show with Anna?", "What was the late show?"]
+)
+def test_ask_when_the_answer_only_repeats_the_question_abstains(
+    build: Callable[..., Engine], question: str
+) -> None:
+    engine = build("Anna hosted the late show.", says="It was the late show.")
+    reply = engine.ask(question, readable=OPERATOR)
+    assert isinstance(reply, Abstention)
+    assert reply.reason is AbstentionReason.NO_EVIDENCE
+
+
+@pytest.mark.parametrize(
+    ("question", "answer"),
+    [
+        ("Did Anna host the late show?", "Yes, Anna hosted the late show."),
+        ("Did Anna or Ben host the late show?", "Anna hosted the late show."),
+        ("Who, Anna or Ben, hosted the late show?", "Anna hosted the late show."),
+    ],
+)
+def test_ask_takes_a_verdict_or_a_choice_in_the_questions_words(
+    build: Callable[..., Engine], question: str, answer: str
+) -> None:
+    reply = build("Anna hosted the late show.", says=answer).ask(question, readable=OPERATOR)
+    assert isinstance(reply, Answer)
+
+
+def test_ask_marks_the_items_of_a_list_with_gaps_by_dashes(build: Callable[..., Engine]) -> None:
+    page = "To travel:\n- Ask your manager for leave\n- Book trains in second class"
+    told = (
+        "To travel:\n1. Ask your manager for leave\n2. Pack 99 bags\n3. Book trains in second class"
+    )
+    reply = build(page, says=told).ask("How do I travel?", readable=OPERATOR)
+    assert isinstance(reply, Answer)
+    assert reply.text == ("To travel:\n- Ask your manager for leave\n- Book trains in second class")
+    assert reply.record.withheld == ("2. Pack 99 bags",)
+    whole = build(page, says=told.replace("2. Pack 99 bags\n3.", "2."))
+    assert whole.ask("How do I travel?", readable=OPERATOR).text == (
+        "To travel:\n1. Ask your manager for leave\n2. Book trains in second class"
+    )
 
 
 def test_ask_below_the_least_confidence_abstains(build: Callable[..., Engine]) -> None:
