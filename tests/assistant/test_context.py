@@ -106,8 +106,8 @@ def test_build_context_shows_an_item_only_with_the_line_that_announces_it(
     make_hit: Callable[..., Hit], contextualise: Callable[..., Context], budget: int
 ) -> None:
     hit = make_hit(
-        "Glasses are sold in the shop.\n\nNot covered:\n\n- Cosmetic care\n- Private rooms\n- Glasses"
-        "\n\nThe roof is closed on every day."
+        "Glasses are sold in the shop.\n\nNot covered:\n\n"
+        "- Cosmetic care\n- Private rooms\n- Glasses\n\nThe roof is closed on every day."
     )
     context = contextualise([hit], "Are glasses sold in the shop?", budget=budget)
     shown = [sentence.text for sentence in context.sentences]
