@@ -99,9 +99,10 @@ def build_context(
     generator: Generator,
     *,
     budget_tokens: int,
+    least_relevance: float = 0.0,
     whole_passages: bool = False,
 ) -> Context:
-    """Choose sentences, best first, each with the one before it, until the budget is used.
+    """Choose sentences, best first, each with the one before it, until the rest says too little.
 
     An item of a list comes with the line that announces the list, or not at all.
 
@@ -111,12 +112,15 @@ def build_context(
         scores: Of each sentence, higher is better.
         generator: Counts the tokens; its tokenizer is the one that matters here.
         budget_tokens: Most tokens of evidence; the best sentence is shown even if it is longer.
+        least_relevance: Sentences below this share of the best score are left out, 0 to 1.
         whole_passages: Show the best passages whole instead of selected sentences.
     """
     costs = generator.count_tokens([s.text for s in sentences])
     label_costs = generator.count_tokens([label(hit) for hit in hits])
     order = list(range(len(sentences)))
     if not whole_passages:
+        least = least_relevance * max(scores)
+        order = [index for index in order if scores[index] >= least]
         order.sort(key=lambda i: (-scores[i], i))
     taken: set[int] = set()
     opened: set[int] = set()

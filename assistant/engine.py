@@ -73,6 +73,8 @@ class _Progress:
     """Indexes of the hits used as evidence."""
     context: Context | None = None
     generation: Generation | None = None
+    judged: set[str] = field(default_factory=set)
+    """Sentences read so far, also those that were left out as repetitions."""
     verdicts: list[tuple[str, Verdict]] = field(default_factory=list)
     signals: dict[str, float] = field(default_factory=dict)
     retrieve_ms: float = 0.0
@@ -140,16 +142,16 @@ class Engine:
         weights = StemWeights(sentence.stems for sentence in sentences)
         query_vector = self._embedder.embed_query(progress.resolved)
         scores = score_sentences(progress.resolved, query_vector, hits, sentences, weights)
-        full = answer_form(progress.resolved) is AnswerForm.FULL
+        settings = self._settings
+        is_full = answer_form(progress.resolved) is AnswerForm.FULL
         context = build_context(
             hits,
             sentences,
             scores,
             self._generator,
-            budget_tokens=self._settings.full_evidence_tokens
-            if full
-            else self._settings.evidence_tokens,
-            whole_passages=not self._settings.select_sentences,
+            budget_tokens=settings.full_evidence_tokens if is_full else settings.evidence_tokens,
+            least_relevance=settings.full_least_relevance if is_full else settings.least_relevance,
+            whole_passages=not settings.select_sentences,
         )
         progress.context = context
         progress.signals |= {
@@ -203,11 +205,13 @@ class Engine:
         listener: Listener,
     ) -> None:
         """Judge the sentences that were not judged yet; what is repeated is dropped."""
-        known = {text for text, _ in progress.verdicts}
         for text in sentences:
-            if text in known or _DECLINES.search(text):
+            if text in progress.judged:
                 continue
-            known.add(text)
+            progress.judged.add(text)
+            earlier = [said for said, _ in progress.verdicts]
+            if _DECLINES.search(text) or shown.repeats(text, earlier):
+                continue
             vector = self._embedder.embed_query(text)
             verdict = shown.verdict(text, vector)
             progress.verdicts.append((text, verdict))

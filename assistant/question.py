@@ -45,7 +45,8 @@ _LONG = re.compile(
     # A plural asks for a list: "what services does …", "what types of leave and pay are …".
     r"what\s+(?:\w+\s+){0,3}?\w{3,}(?<![su])s(?:\s+\w+){0,4}?\s+"
     r"(?:are|do|does|should|can|must|were|did)|"
-    r"what\s+do(?:es)?\s.*\b(?:do|cover|offer|include|provide|entail|involve|say\s+about))\b",
+    r"what\s+(?:(?:\w+\s+){1,8}?)?do(?:es)?\s.*\b(?:cover|offer|include|provide|entail|involve)|"
+    r"what\s+do(?:es)?\s.*\b(?:do|say\s+about))\b",
     re.IGNORECASE,
 )
 _TWO_QUESTIONS = re.compile(

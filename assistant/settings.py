@@ -31,6 +31,11 @@ class AnswerSettings(BaseModel):
     """Tokens of evidence shown for a question that wants one fact, by the model's tokenizer."""
     full_evidence_tokens: int = Field(default=500, ge=64, le=8192)
     """The same for a question that wants an explanation, a comparison or a list."""
+    least_relevance: float = Field(default=0.7, ge=0, le=1)
+    """A sentence is shown for a question that wants one fact from this share of the best one's
+    score on; what is left out distracts a small model and costs time."""
+    full_least_relevance: float = Field(default=0.5, ge=0, le=1)
+    """The same for a question that wants more."""
     short_answer_tokens: int = Field(default=80, ge=16, le=512)
     """Longest answer of one sentence."""
     full_answer_tokens: int = Field(default=220, ge=16, le=2048)

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from assistant.evidence.binding import exchanged_values
 from assistant.evidence.facts import Facts, read_facts, unstated, vocabulary
 from assistant.evidence.sentences import EvidenceSentence, StemWeights, content_stems
 from assistant.types import Support
@@ -36,6 +37,9 @@ PARTIAL_COVERAGE = 0.35
 """Least idf-weighted share of an answer sentence's words that its evidence must hold."""
 PARAPHRASE_COSINE = 0.75
 """From this cosine on, different words may say the same: full support needs less coverage."""
+REPEATED = 0.75
+"""A sentence with this weighted share of its words in an earlier one adds nothing, unless it
+states a fact of its own."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,7 +54,7 @@ class Verdict:
     cosine: float
     """To its best evidence sentence."""
     unstated: tuple[str, ...]
-    """Facts it claims that the evidence does not state."""
+    """Facts it claims that the evidence does not state, or states of something else."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -80,12 +84,29 @@ class ShownEvidence:
         if facts.names.intersection(missing) - self._shown_words():
             # The model knows the name from elsewhere, or made it up.
             support = Support.UNSUPPORTED
+        if support is not Support.UNSUPPORTED:
+            known = "\n".join([self.question, *self.labels])
+            exchanged = exchanged_values(text, self.sentences, self.weights, known=known)
+            if exchanged:
+                support, missing = Support.UNSUPPORTED, (*missing, *exchanged)
         return Verdict(
             support,
             () if support is Support.UNSUPPORTED else _with_negating_leads(chosen),
             coverage,
             cosine,
             missing,
+        )
+
+    def repeats(self, text: str, earlier: Sequence[str]) -> bool:
+        """Tell whether a sentence says again what one earlier sentence of the answer said.
+
+        It must share most of its words by weight and state no fact anew.
+        """
+        claim, facts = content_stems(text), read_facts(text)
+        return any(
+            self.weights.share(claim, content_stems(said)) >= REPEATED
+            and not unstated(facts, read_facts(said))
+            for said in earlier
         )
 
     def _unstated(

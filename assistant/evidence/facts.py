@@ -1,6 +1,6 @@
-"""The checkable facts of a sentence: quantities, dates, names, negated words.
+"""The checkable facts of a sentence: quantities, dates, times of day, names, negated words.
 
-A claim is checked against what the evidence states: every quantity and date claimed must be
+A claim is checked against what the evidence states: every quantity, date and time claimed must be
 stated, with the same unit where both name one; every name must occur; nothing may be negated
 that the evidence affirms, nor the other way round.
 """
@@ -8,6 +8,7 @@ that the evidence affirms, nor the other way round.
 from __future__ import annotations
 
 import re
+from collections.abc import Hashable
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 
@@ -32,6 +33,13 @@ _DATE_PATTERNS = tuple(
         rf"\b(?P<d>\d{{1,2}})(?:st|nd|rd|th)?\s+(?P<name>{_MONTH_PATTERN})\b",
     )
 )
+
+_CLOCK = re.compile(
+    r"\b(?P<hour>[01]?\d|2[0-3])(?::(?P<minute>[0-5]\d))?\s?(?P<half>[ap])\.?m\b\.?"
+    r"|\b(?P<hour24>[01]?\d|2[0-3]):(?P<minute24>[0-5]\d)\b",
+    re.IGNORECASE,
+)
+_HALF_DAY_MIN = 12 * 60
 
 _UNITS = {
     "%": "%", "percent": "%", "pct": "%", "per cent": "%",
@@ -112,11 +120,28 @@ class PartialDate:
 
 
 @dataclass(frozen=True, slots=True)
+class ClockTime:
+    """A time of day."""
+
+    minutes: int
+    """Since midnight, or since noon where the text does not tell which half of the day."""
+    has_half: bool
+    """Whether the text tells the half of the day: "pm", or an hour after twelve."""
+
+    def agrees(self, stated: ClockTime) -> bool:
+        """Tell whether both can be the same time."""
+        if self.has_half and stated.has_half:
+            return self.minutes == stated.minutes
+        return self.minutes % _HALF_DAY_MIN == stated.minutes % _HALF_DAY_MIN
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """What a text claims or states."""
 
     quantities: frozenset[Quantity]
     dates: frozenset[PartialDate]
+    times: frozenset[ClockTime]
     names: frozenset[str]
     """Case-folded words written with a capital inside a sentence."""
     vocabulary: frozenset[str]
@@ -135,15 +160,29 @@ def read_facts(text: str) -> Facts:
     """
     body = _LEAD.sub("", text)
     rest, dates = _take_dates(body)
+    rest, times = _take_times(rest)
     affirmed, negated = _polarity(body)
     return Facts(
         quantities=_quantities(rest),
         dates=dates,
+        times=times,
         names=_names(body),
         vocabulary=vocabulary(text),
         affirmed=affirmed,
         negated=negated,
     )
+
+
+def values_of(facts: Facts) -> dict[str, frozenset[Hashable]]:
+    """Return quantities, dates and times by kind: only values of one kind can be exchanged."""
+    kinds: dict[str, set[Hashable]] = {}
+    for quantity in facts.quantities:
+        kinds.setdefault(f"quantity {quantity.unit or ''}", set()).add(quantity.value)
+    return {kind: frozenset(values) for kind, values in kinds.items()} | {
+        kind: frozenset[Hashable](values)
+        for kind, values in (("date", facts.dates), ("time", facts.times))
+        if values
+    }
 
 
 def vocabulary(text: str) -> frozenset[str]:
@@ -169,11 +208,17 @@ def unstated(claim: Facts, evidence: Facts) -> tuple[str, ...]:
             for stated in evidence.quantities
         )
         and not _is_part_of_date(quantity, evidence.dates)
+        and not _is_hour(quantity, evidence.times)
     ]
     missing += [
         f"{date.year or ''}-{date.month}-{date.day or ''}"
         for date in claim.dates
         if not any(date.agrees(stated) for stated in evidence.dates)
+    ]
+    missing += [
+        f"{time.minutes // 60:02}:{time.minutes % 60:02}"
+        for time in claim.times
+        if not any(time.agrees(stated) for stated in evidence.times)
     ]
     missing += [name for name in claim.names if name not in evidence.vocabulary]
     if _contradicts(claim, evidence):
@@ -187,6 +232,12 @@ def _same_unit(left: str | None, right: str | None) -> bool:
 
 def _is_part_of_date(quantity: Quantity, dates: frozenset[PartialDate]) -> bool:
     return quantity.unit is None and any(quantity.value in (date.year, date.day) for date in dates)
+
+
+def _is_hour(quantity: Quantity, times: frozenset[ClockTime]) -> bool:
+    """Tell whether "at 9" can mean one of the times stated: "9:00", "9 am"."""
+    full_hours = {time.minutes // 60 for time in times if time.minutes % 60 == 0}
+    return quantity.unit is None and bool({quantity.value, quantity.value + 12} & full_hours)
 
 
 def _contradicts(claim: Facts, evidence: Facts) -> bool:
@@ -214,6 +265,20 @@ def _take_dates(text: str) -> tuple[str, frozenset[PartialDate]]:
             )
         text = pattern.sub(" ; ", text)
     return text, frozenset(found)
+
+
+def _take_times(text: str) -> tuple[str, frozenset[ClockTime]]:
+    found: set[ClockTime] = set()
+    for match in _CLOCK.finditer(text):
+        hour = int(match["hour"] or match["hour24"])
+        minute = int(match["minute"] or match["minute24"] or 0)
+        half = (match["half"] or "").lower()
+        if half:
+            hour = hour % 12 + (12 if half == "p" else 0)
+        # "06:16" and "23:51" are of a clock with 24 hours, "9:30" may be either.
+        whole_day = hour > 12 or (match["hour24"] or "").startswith("0")
+        found.add(ClockTime(60 * hour + minute, has_half=bool(half) or whole_day))
+    return _CLOCK.sub(" ; ", text), frozenset(found)
 
 
 def _quantities(text: str) -> frozenset[Quantity]:

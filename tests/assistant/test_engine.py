@@ -102,6 +102,18 @@ def test_ask_takes_a_verdict_or_a_choice_in_the_questions_words(
     assert isinstance(reply, Answer)
 
 
+def test_ask_says_nothing_twice(build: Callable[..., Engine]) -> None:
+    page = "Visitors pay 5 euros for parking. Visitors pay 9 euros for parking on Sundays."
+    told = (
+        "Visitors pay 5 euros for parking. For parking visitors pay 5 euros. "
+        "Visitors pay 9 euros for parking on Sundays."
+    )
+    reply = build(page, says=told).ask("Explain what visitors pay.", readable=OPERATOR)
+    assert reply.text == (
+        "Visitors pay 5 euros for parking. Visitors pay 9 euros for parking on Sundays."
+    )
+
+
 def test_ask_marks_the_items_of_a_list_with_gaps_by_dashes(build: Callable[..., Engine]) -> None:
     page = "To travel:\n- Ask your manager for leave\n- Book trains in second class"
     told = (

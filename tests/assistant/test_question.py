@@ -44,6 +44,7 @@ def test_check_question_refuses_a_hundred_thousand_characters() -> None:
         ("What are the steps to appeal?", AnswerForm.FULL),
         ("How do I appeal a decision?", AnswerForm.FULL),
         ("What benefits does the plan have?", AnswerForm.FULL),
+        ("What coverage for braces does the plan offer?", AnswerForm.FULL),
         ("Capital of the region", AnswerForm.SHORT),
         ("When are trips refunded?", AnswerForm.FULL),
         ("How has the budget changed?", AnswerForm.FULL),

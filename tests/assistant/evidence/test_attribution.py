@@ -127,6 +127,66 @@ def test_verdict_of_a_list_told_in_one_sentence_cites_its_items(
     assert {sentence.text for sentence in verdict.evidence} >= set(duties)
 
 
+LOG = (
+    "Log of the night\n\n00:22 | Warning in the control system, nobody in the building\n"
+    "06:16 | Water seen under the door, shift leader called\n"
+    "06:40 | Refrigeration engineer in the building"
+)
+HOUSES = (
+    "There were 158,349 households, of which 30,547 (19.3%) had a female householder with no "
+    "husband present, 11,698 (7.4%) had a male householder with no wife present."
+)
+FEES = (
+    "The late fee is 25 dollars for each started week. "
+    "The yearly fee of 90 dollars is due in January."
+)
+
+
+@pytest.mark.parametrize(
+    ("page", "text", "support"),
+    [
+        (
+            LOG,
+            "Water was seen under the door at 06:16, and the refrigeration engineer was in the "
+            "building at 06:40.",
+            Support.SUPPORTED,
+        ),
+        (
+            LOG,
+            "The refrigeration engineer was in the building at 06:16, and water was seen under the "
+            "door at 06:40.",
+            Support.UNSUPPORTED,
+        ),
+        (
+            "In event 50 the choir of 6 sang the anthem. Event 50 and event 51 were in the hall.",
+            "The choir sang the anthem in event 50.",
+            Support.SUPPORTED,
+        ),
+        (HOUSES, "30,547 households had a female householder with no husband.", Support.SUPPORTED),
+        (
+            HOUSES,
+            "There were 11,698 (7.4%) households with a female householder and no husband present.",
+            Support.UNSUPPORTED,
+        ),
+        (FEES, "The yearly fee is 90 dollars, and the late fee is 25 dollars.", Support.SUPPORTED),
+        (
+            FEES,
+            "The yearly fee is 25 dollars and the late fee is 90 dollars.",
+            Support.UNSUPPORTED,
+        ),
+    ],
+)
+def test_verdict_of_exchanged_values_is_unsupported(
+    make_hit: Callable[..., Hit], page: str, text: str, support: Support
+) -> None:
+    embedder = FakeEmbedder()
+    hits = [make_hit(page)]
+    sentences = read_sentences(hits, embedder)
+    weights = StemWeights(sentence.stems for sentence in sentences)
+    shown = ShownEvidence(sentences, weights, "What happened when in event 50?", (label(hits[0]),))
+    assert shown.verdict(text, embedder.embed_query(text)).support is support
+
+
 def test_verdict_takes_numbers_of_the_question_as_known(make_hit: Callable[..., Hit]) -> None:
     embedder = FakeEmbedder()
     hits = [make_hit("The travel limit is 90 euros a night.", title="Travel policy 2025")]
