@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from assistant.access import ReadableSet
+from assistant.cancellation import Cancellation
 from assistant.confidence import confidence
 from assistant.context import Context, build_context, choose_hits, label, score_sentences
-from assistant.events import BestEvidence, Listener, SentenceChecked, TextPiece
+from assistant.events import BestEvidence, Listener, QuestionResolved, SentenceChecked, TextPiece
 from assistant.evidence.attribution import ShownEvidence, Verdict
 from assistant.evidence.sentences import (
     EvidenceSentence,
@@ -111,6 +112,7 @@ class Engine:
         history: Sequence[Turn] = (),
         readable: ReadableSet,
         listener: Listener = _ignore,
+        cancellation: Cancellation | None = None,
     ) -> Reply:
         """Answer from the readable documents, or abstain saying why.
 
@@ -118,21 +120,29 @@ class Engine:
             question: What the user wrote.
             history: Earlier turns, oldest first; a follow-up is made self-contained with them.
             readable: What the asker may see; nothing else can reach the reply.
-            listener: Told of the best evidence, the text as it comes and every checked sentence.
+            listener: Told of the resolved question, the best evidence, the text as it comes and
+                every checked sentence, in this thread.
+            cancellation: Stops it within a token, from any thread.
 
         Raises:
             InvalidQuestionError: the question is empty or too long.
+            QuestionCancelledError: it was stopped.
             GeneratorCrashedError: the model's process died; asking again starts a new one.
         """
+        cancellation = cancellation or Cancellation()
         progress = _Progress(check_question(question, max_chars=self._settings.max_question_chars))
-        progress.resolved = resolve_follow_up(progress.question, history, self._generator)
+        progress.resolved = resolve_follow_up(
+            progress.question, history, self._generator, cancellation
+        )
+        listener(QuestionResolved(question=progress.resolved))
         hits = self._retriever.retrieve(progress.resolved, POOL, readable)
         progress.hits = newest_first(progress.resolved, hits)
         progress.retrieve_ms = progress.elapsed_ms()
         if not progress.hits:
             return self._abstain(progress, AbstentionReason.NO_EVIDENCE)
         shown = self._choose_evidence(progress, listener)
-        self._generate(progress, shown, listener)
+        cancellation.check()
+        self._generate(progress, shown, listener, cancellation)
         return self._conclude(progress)
 
     def _choose_evidence(self, progress: _Progress, listener: Listener) -> ShownEvidence:
@@ -168,7 +178,13 @@ class Engine:
             context.sentences, weights, progress.resolved, tuple(label(hit) for hit in hits)
         )
 
-    def _generate(self, progress: _Progress, shown: ShownEvidence, listener: Listener) -> None:
+    def _generate(
+        self,
+        progress: _Progress,
+        shown: ShownEvidence,
+        listener: Listener,
+        cancellation: Cancellation,
+    ) -> None:
         assert progress.context is not None
         form = answer_form(progress.resolved)
         request = GenerationRequest(
@@ -183,6 +199,7 @@ class Engine:
             probe=Probe(question=prompt_text("probe")),
         )
         stream = self._generator.stream(request)
+        cancellation.stops(stream.cancel)
         text = ""
         for piece in stream:
             if progress.ttft_ms is None:
@@ -191,6 +208,7 @@ class Engine:
             listener(TextPiece(text=piece))
             self._check(answer_sentences(text)[:-1], progress, shown, listener)
         progress.generation = stream.result()
+        cancellation.check()
         sentences = answer_sentences(text)
         if progress.generation.finish_reason is FinishReason.LENGTH:
             # The budget cut the last sentence; it is kept only if there is no other.

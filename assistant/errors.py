@@ -15,6 +15,10 @@ class InvalidQuestionError(AssistantError):
     """The question is empty or too long to be one."""
 
 
+class QuestionCancelledError(AssistantError):
+    """The question was stopped; there is no reply."""
+
+
 class StoreError(AssistantError):
     """The data dir cannot be read or written."""
 

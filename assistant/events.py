@@ -9,6 +9,13 @@ from assistant.types import AnswerSentence, Citation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class QuestionResolved:
+    """What is searched for: the question, made self-contained if it is a follow-up."""
+
+    question: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BestEvidence:
     """The sentence of the documents that answers best by itself; known before any generation."""
 
@@ -31,5 +38,5 @@ class SentenceChecked:
     """Of this sentence, in the order of its importance."""
 
 
-Event = BestEvidence | TextPiece | SentenceChecked
+Event = QuestionResolved | BestEvidence | TextPiece | SentenceChecked
 Listener = Callable[[Event], None]

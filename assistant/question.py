@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from enum import StrEnum
 
+from assistant.cancellation import Cancellation
 from assistant.errors import InvalidQuestionError
 from assistant.prompts.library import prompt_text
 from assistant.text import content_words, stems, words
@@ -117,7 +118,9 @@ def is_follow_up(question: str) -> bool:
     )
 
 
-def resolve_follow_up(question: str, history: Sequence[Turn], generator: Generator) -> str:
+def resolve_follow_up(
+    question: str, history: Sequence[Turn], generator: Generator, cancellation: Cancellation
+) -> str:
     """Return the question made self-contained; unchanged when it already is.
 
     The model rewrites it. A rewriting that uses words of neither the conversation nor the
@@ -141,7 +144,11 @@ def resolve_follow_up(question: str, history: Sequence[Turn], generator: Generat
         max_tokens=RESOLVE_TOKENS,
         stop=("\n",),
     )
-    rewritten = generator.stream(request).result().text.strip().strip('"')
+    cancellation.check()
+    stream = generator.stream(request)
+    cancellation.stops(stream.cancel)
+    rewritten = stream.result().text.strip().strip('"')
+    cancellation.check()
     known = set(stems(words(conversation + " " + question)))
     kept = set(stems([w for w in content_words(question) if not _REFERS.fullmatch(w)]))
     used = set(stems(content_words(rewritten)))

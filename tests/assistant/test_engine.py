@@ -6,8 +6,9 @@ import pytest
 
 from assistant.access import OPERATOR, ReadableSet
 from assistant.engine import Engine, answer_sentences, join_sentences
-from assistant.errors import InvalidQuestionError
-from assistant.events import BestEvidence, Event, SentenceChecked, TextPiece
+from assistant.cancellation import Cancellation
+from assistant.errors import InvalidQuestionError, QuestionCancelledError
+from assistant.events import BestEvidence, Event, QuestionResolved, SentenceChecked, TextPiece
 from assistant.reply_json import reply_to_json
 from assistant.settings import AnswerSettings
 from assistant.types import Abstention, AbstentionReason, Answer, Hit, Support
@@ -146,11 +147,27 @@ def test_ask_tells_the_listener_evidence_then_text_then_verdicts(
 ) -> None:
     events: list[Event] = []
     reply = build(LEAVE).ask(QUESTION, readable=OPERATOR, listener=events.append)
-    assert isinstance(events[0], BestEvidence)
-    assert isinstance(events[1], TextPiece)
+    assert events[0] == QuestionResolved(question=QUESTION)
+    assert isinstance(events[1], BestEvidence)
+    assert isinstance(events[2], TextPiece)
     assert isinstance(events[-1], SentenceChecked)
     pieces = "".join(event.text for event in events if isinstance(event, TextPiece))
     assert pieces == reply.text
+
+
+@pytest.mark.parametrize("at", [QuestionResolved, BestEvidence, TextPiece])
+def test_ask_that_is_cancelled_has_no_reply(build: Callable[..., Engine], at: type[Event]) -> None:
+    cancellation = Cancellation()
+    seen: list[Event] = []
+
+    def listen(event: Event) -> None:
+        seen.append(event)
+        if isinstance(event, at):
+            cancellation.cancel()
+
+    with pytest.raises(QuestionCancelledError):
+        build(LEAVE).ask(QUESTION, readable=OPERATOR, listener=listen, cancellation=cancellation)
+    assert not any(isinstance(event, SentenceChecked) for event in seen)
 
 
 def test_reply_to_json_has_every_field_of_the_contract(build: Callable[..., Engine]) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from assistant.cancellation import Cancellation
 from assistant.errors import InvalidQuestionError
 from assistant.question import (
     AnswerForm,
@@ -74,15 +75,16 @@ def test_is_follow_up_notices_references(question: str, *, follows: bool) -> Non
 
 
 def test_resolve_follow_up_without_history_changes_nothing() -> None:
-    assert resolve_follow_up("Does it expire?", (), FakeGenerator()) == "Does it expire?"
+    resolved = resolve_follow_up("Does it expire?", (), FakeGenerator(), Cancellation())
+    assert resolved == "Does it expire?"
 
 
 def test_resolve_follow_up_of_a_whole_question_changes_nothing() -> None:
     question = "Which holidays does the office in Lisbon observe every year?"
-    assert resolve_follow_up(question, HISTORY, FakeGenerator()) == question
+    assert resolve_follow_up(question, HISTORY, FakeGenerator(), Cancellation()) == question
 
 
 def test_resolve_follow_up_does_not_trust_invented_words() -> None:
     # The stand-in replies "The passages do not say.", words that nobody used.
-    resolved = resolve_follow_up("Does it expire?", HISTORY, FakeGenerator())
+    resolved = resolve_follow_up("Does it expire?", HISTORY, FakeGenerator(), Cancellation())
     assert resolved == "How much annual leave do employees get? Does it expire?"
