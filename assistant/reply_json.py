@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from assistant.types import Answer, Citation, Hit, Passage, Reply
+
+REMOVED = "[removed]"
+"""In place of text from a document that was deleted, or that the reader may not see any more."""
 
 
 def reply_to_json(reply: Reply, *, reply_id: str | None = None) -> dict[str, Any]:
@@ -79,11 +83,54 @@ def hit_to_json(hit: Hit) -> dict[str, Any]:
     """Return a passage of a search."""
     return {
         "document": hit.document.document,
+        "document_id": hit.document.document_id,
         "page_number": hit.chunk.page_number,
         "text": hit.chunk.text,
         "score": round(hit.score, 6),
         "chunk_id": str(hit.chunk.chunk_id),
         "shown": False,
+    }
+
+
+def document_ids(reply: Mapping[str, Any]) -> frozenset[str]:
+    """Return the ids of the documents whose text a reply's JSON holds."""
+    return frozenset(
+        item["document_id"] for part in ("citations", "passages") for item in reply[part]
+    )
+
+
+def without_documents(reply: Mapping[str, Any], gone: Collection[str]) -> dict[str, Any]:
+    """Return a reply's JSON with everything taken out that says what some documents say.
+
+    Quotes, passages and the sentences they prove become `REMOVED`; what other documents prove
+    stays. The question stays, being the asker's own words.
+
+    Args:
+        reply: As `reply_to_json` returns it; not changed.
+        gone: Ids of the documents.
+    """
+    if not document_ids(reply).intersection(gone):
+        return dict(reply)
+    citations = [
+        {**item, "document": REMOVED, "quote": REMOVED} if item["document_id"] in gone else item
+        for item in reply["citations"]
+    ]
+    lost = {index for index, item in enumerate(citations) if item["quote"] == REMOVED}
+    sentences = [
+        {**sentence, "text": REMOVED} if lost.intersection(sentence["citations"]) else sentence
+        for sentence in reply["sentences"]
+    ]
+    return {
+        **reply,
+        "citations": citations,
+        "sentences": sentences,
+        "passages": [
+            {**item, "document": REMOVED, "text": REMOVED} if item["document_id"] in gone else item
+            for item in reply["passages"]
+        ],
+        "answer": " ".join(sentence["text"] for sentence in sentences) or reply["answer"],
+        # What was withheld may stem from any passage shown.
+        "withheld": [REMOVED for _ in reply["withheld"]],
     }
 
 

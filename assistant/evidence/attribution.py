@@ -85,8 +85,12 @@ class ShownEvidence:
             # The model knows the name from elsewhere, or made it up.
             support = Support.UNSUPPORTED
         if support is not Support.UNSUPPORTED:
-            known = "\n".join([self.question, *self.labels])
-            exchanged = exchanged_values(text, self.sentences, self.weights, known=known)
+            exchanged = exchanged_values(
+                text,
+                self.sentences,
+                self.weights,
+                known="\n".join([self.question, *self.labels]),
+            )
             if exchanged:
                 support, missing = Support.UNSUPPORTED, (*missing, *exchanged)
         return Verdict(

@@ -14,6 +14,7 @@ from sqlalchemy import Select, func, select
 from assistant.access import OPERATOR, ReadableSet
 from assistant.errors import IndexDamagedError, StoreError, UnknownNameError, WriterBusyError
 from assistant.store import people, queries
+from assistant.store.conversations import Conversations
 from assistant.store.database import Database
 from assistant.store.documents import (
     chunk_selection,
@@ -105,12 +106,17 @@ def open_database(layout: Layout) -> Database:
 
 
 class Catalog:
-    """Documents, pages, chunks and people as stored. Thread-safe; made by `open_catalog`."""
+    """Documents, pages, chunks and people as stored. Thread-safe; made by `open_catalog`.
+
+    Attributes:
+        conversations: What people asked; read and written beside the one writer of documents.
+    """
 
     def __init__(self, layout: Layout, database: Database) -> None:
         self._database = database
         self._folder = IndexFolder(layout.index)
         self._originals = Originals(layout.originals)
+        self.conversations = Conversations(database)
 
     # Documents
 

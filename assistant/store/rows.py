@@ -7,11 +7,14 @@ document → source → collection → grant → group → user.
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, MetaData, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import JSON
 
 from assistant.access import Role
+from assistant.store.types import Feedback
 
 
 class Base(DeclarativeBase):
@@ -218,3 +221,48 @@ class SegmentRow(Base):
     vectors_sha256: Mapped[str]
     postings_sha256: Mapped[str]
     n_chunks: Mapped[int]
+
+
+class ConversationRow(Base):
+    """Questions and replies of one person in a row."""
+
+    __tablename__ = "conversations"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    owner: Mapped[str] = mapped_column(index=True)
+    title: Mapped[str]
+    updated_at: Mapped[str]
+
+
+class TurnRow(Base):
+    """A question with its reply."""
+
+    __tablename__ = "turns"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    conversation_id: Mapped[str] = mapped_column(
+        ForeignKey("conversations.id", ondelete="CASCADE"), index=True
+    )
+    question: Mapped[str]
+    reply: Mapped[dict[str, Any]] = mapped_column(JSON)
+    asked_at: Mapped[str]
+    feedback: Mapped[str | None]
+    comment: Mapped[str]
+    __table_args__ = (
+        CheckConstraint(
+            f"feedback IN ({', '.join(repr(value.value) for value in Feedback)})", name="feedback"
+        ),
+        # What a reader gave feedback on must never come to be another reply.
+        {"sqlite_autoincrement": True},
+    )
+
+
+class TurnDocumentRow(Base):
+    """A reply shows text of a document, which has to go with it."""
+
+    __tablename__ = "turn_documents"
+
+    turn_id: Mapped[int] = mapped_column(
+        ForeignKey("turns.id", ondelete="CASCADE"), primary_key=True
+    )
+    document_id: Mapped[str] = mapped_column(primary_key=True, index=True)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
 
 from assistant.access import Role
 from assistant.types import Chunk, CollectionId, DocumentId, DocumentRef, Span, Version
@@ -232,6 +234,43 @@ class UserSummary:
     role: Role
     suspended: bool
     groups: tuple[str, ...]
+
+
+class Feedback(StrEnum):
+    """What a reader thinks of a reply."""
+
+    HELPFUL = "helpful"
+    UNHELPFUL = "unhelpful"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConversationSummary:
+    """A conversation in its owner's list."""
+
+    conversation_id: str
+    title: str
+    """The first question."""
+    updated_at: str
+    """ISO time of the latest turn, UTC."""
+    n_turns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredTurn:
+    """A question with its reply, as its owner may see it now."""
+
+    turn_id: int
+    question: str
+    reply: dict[str, Any]
+    """As `assistant.reply_json` writes it; text of documents that are gone, or that the reader may
+    not see any more, is replaced."""
+    asked_at: str
+    """ISO time, UTC."""
+    feedback: Feedback | None
+    comment: str
+
+    def __repr__(self) -> str:
+        return f"StoredTurn({self.turn_id}, {len(self.question)} chars)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,6 +13,7 @@ from assistant.access import Role
 from assistant.errors import UnknownNameError
 from assistant.store import people, queries
 from assistant.store.catalog import Catalog, open_database
+from assistant.store.conversations import forget_documents
 from assistant.store.database import Database
 from assistant.store.index import IndexRefresh, now, refresh_index
 from assistant.store.layout import Layout
@@ -107,10 +108,12 @@ class CatalogWriter:
         """
         with self._database.writing() as session:
             apply_batch(session, batch, now())
+            if batch.removals:
+                forget_documents(session, select(DocumentRow.id))
             gone = purge_contents(session)
             refresh = refresh_index(session, self._folder, batch.embedder_fingerprint)
         self._kept.difference_update(document.content.sha256 for document in batch.documents)
-        self._clean_up(refresh, gone)
+        self._clean_up(refresh, gone, has_removed=bool(batch.removals))
         return refresh.generation
 
     def delete_document(self, document_id: DocumentId) -> int:
@@ -137,7 +140,7 @@ class CatalogWriter:
         with self._database.writing() as session:
             fingerprint = _latest_embedder(session)
             refresh = refresh_index(session, self._folder, fingerprint, rebuild=True)
-        self._clean_up(refresh, frozenset())
+        self._clean_up(refresh, frozenset(), has_removed=False)
         return refresh.generation
 
     def remove_leftovers(self) -> None:
@@ -153,14 +156,17 @@ class CatalogWriter:
 
     def _after_deletion(self, session: Session) -> tuple[frozenset[Version], IndexRefresh]:
         session.flush()
+        forget_documents(session, select(DocumentRow.id))
         gone = purge_contents(session)
         return gone, refresh_index(session, self._folder, _latest_embedder(session))
 
-    def _clean_up(self, refresh: IndexRefresh, gone: frozenset[Version]) -> None:
+    def _clean_up(
+        self, refresh: IndexRefresh, gone: frozenset[Version], *, has_removed: bool = True
+    ) -> None:
         self._folder.remove_except(refresh.segments)
         for version in gone - self._kept:
             self._originals.remove(version)
-        if gone:
+        if gone or has_removed:
             self._database.forget_deleted()
 
     # Collections and grants

@@ -1,0 +1,183 @@
+"""Conversations: every question with its full reply, each seen by its owner only.
+
+A stored reply holds text of documents. What its owner may not read any more is taken out when it
+is read, and deleting a document takes its text out for good.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from sqlalchemy import Select, delete, func, select
+from sqlalchemy.orm import Session
+
+from assistant.access import ReadableSet
+from assistant.errors import UnknownNameError
+from assistant.reply_json import document_ids, without_documents
+from assistant.store.database import Database
+from assistant.store.index import now
+from assistant.store.queries import readable_document
+from assistant.store.rows import ConversationRow, DocumentRow, TurnDocumentRow, TurnRow
+from assistant.store.types import ConversationSummary, Feedback, StoredTurn
+
+TITLE_CHARS = 80
+
+
+class Conversations:
+    """The conversations of a data dir. Thread-safe; touches no index and needs no writer's lock.
+
+    Every method takes the owner and finds nothing of anybody else's: an id that is guessed or
+    passed on is of no use.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def list(self, owner: str) -> tuple[ConversationSummary, ...]:
+        """Return an owner's conversations, latest first."""
+        n_turns = func.count(TurnRow.id)
+        selection = (
+            select(ConversationRow, n_turns)
+            .join(TurnRow, TurnRow.conversation_id == ConversationRow.id)
+            .where(ConversationRow.owner == owner)
+            .group_by(ConversationRow.id)
+            .order_by(ConversationRow.updated_at.desc(), func.max(TurnRow.id).desc())
+        )
+        with self._database.reading() as session:
+            return tuple(
+                ConversationSummary(
+                    conversation_id=row.id, title=row.title, updated_at=row.updated_at, n_turns=n
+                )
+                for row, n in session.execute(selection)
+            )
+
+    def turns(
+        self, conversation_id: str, owner: str, readable: ReadableSet
+    ) -> tuple[StoredTurn, ...]:
+        """Return the turns of a conversation, oldest first, without what may not be read now.
+
+        Raises:
+            UnknownNameError: the owner has no such conversation.
+        """
+        with self._database.reading() as session:
+            _owned(session, conversation_id, owner)
+            rows = session.scalars(
+                select(TurnRow)
+                .where(TurnRow.conversation_id == conversation_id)
+                .order_by(TurnRow.id)
+            ).all()
+            shown = frozenset().union(*(document_ids(row.reply) for row in rows))
+            gone = shown - _readable_ids(session, shown, readable)
+            return tuple(
+                StoredTurn(
+                    turn_id=row.id,
+                    question=row.question,
+                    reply=without_documents(row.reply, gone),
+                    asked_at=row.asked_at,
+                    feedback=None if row.feedback is None else Feedback(row.feedback),
+                    comment=row.comment,
+                )
+                for row in rows
+            )
+
+    def add_turn(
+        self, conversation_id: str | None, owner: str, question: str, reply: Mapping[str, Any]
+    ) -> tuple[str, int]:
+        """Add a turn, to a new conversation where no id is given.
+
+        Args:
+            conversation_id: Of one of the owner's conversations, or None.
+            owner: Who asked.
+            question: As it was asked.
+            reply: As `assistant.reply_json.reply_to_json` returns it.
+
+        Returns:
+            The ids of the conversation and the turn.
+
+        Raises:
+            UnknownNameError: the owner has no such conversation.
+        """
+        with self._database.writing() as session:
+            if conversation_id is None:
+                conversation = ConversationRow(
+                    id=uuid.uuid4().hex, owner=owner, title=question[:TITLE_CHARS], updated_at=now()
+                )
+                session.add(conversation)
+                session.flush()
+            else:
+                conversation = _owned(session, conversation_id, owner)
+                conversation.updated_at = now()
+            turn = TurnRow(
+                conversation_id=conversation.id,
+                question=question,
+                reply=dict(reply),
+                asked_at=now(),
+                feedback=None,
+                comment="",
+            )
+            session.add(turn)
+            session.flush()
+            session.add_all(
+                TurnDocumentRow(turn_id=turn.id, document_id=document_id)
+                for document_id in sorted(document_ids(reply))
+            )
+            return conversation.id, turn.id
+
+    def give_feedback(
+        self, turn_id: int, owner: str, feedback: Feedback | None, comment: str = ""
+    ) -> None:
+        """Store what the asker thinks of a reply; None takes it back.
+
+        Raises:
+            UnknownNameError: the owner has no such turn.
+        """
+        with self._database.writing() as session:
+            turn = session.get(TurnRow, turn_id)
+            if turn is None:
+                raise _unknown("turn", turn_id)
+            _owned(session, turn.conversation_id, owner)
+            turn.feedback = None if feedback is None else feedback.value
+            turn.comment = comment
+
+    def delete(self, conversation_id: str, owner: str) -> None:
+        """Delete a conversation with its turns.
+
+        Raises:
+            UnknownNameError: the owner has no such conversation.
+        """
+        with self._database.writing() as session:
+            session.delete(_owned(session, conversation_id, owner))
+        self._database.forget_deleted()
+
+
+def forget_documents(session: Session, existing: Select[str]) -> None:
+    """Take out of every stored reply the text of documents that are not among `existing`."""
+    gone = select(TurnDocumentRow.document_id).where(TurnDocumentRow.document_id.not_in(existing))
+    ids = frozenset(session.scalars(gone))
+    if not ids:
+        return
+    turn_ids = select(TurnDocumentRow.turn_id).where(TurnDocumentRow.document_id.in_(gone))
+    for turn in session.scalars(select(TurnRow).where(TurnRow.id.in_(turn_ids))):
+        turn.reply = without_documents(turn.reply, ids)
+    session.flush()
+    session.execute(delete(TurnDocumentRow).where(TurnDocumentRow.document_id.in_(gone)))
+
+
+def _owned(session: Session, conversation_id: str, owner: str) -> ConversationRow:
+    row = session.get(ConversationRow, conversation_id)
+    if row is None or row.owner != owner:
+        raise _unknown("conversation", conversation_id)
+    return row
+
+
+def _readable_ids(session: Session, ids: Iterable[str], readable: ReadableSet) -> frozenset[str]:
+    selection = select(DocumentRow.id).where(
+        DocumentRow.id.in_(sorted(ids)), readable_document(readable)
+    )
+    return frozenset(session.scalars(selection))
+
+
+def _unknown(kind: str, key: object) -> UnknownNameError:
+    return UnknownNameError(f"no {kind} {key!r}; it may have been deleted")

@@ -1,0 +1,138 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from assistant.access import OPERATOR, ReadableSet
+from assistant.errors import UnknownNameError
+from assistant.reply_json import REMOVED
+from assistant.store.types import Feedback
+from assistant.store.writer import CatalogWriter
+from tests.assistant.corpora import publish
+
+SECRET = "Salaries rise by nine percent."
+
+
+def reply_of(*document_ids: str) -> dict[str, Any]:
+    """A reply whose sentence and passage stem from each of the documents."""
+    numbers = range(len(document_ids))
+    return {
+        "status": "answered",
+        "answer": " ".join(f"{SECRET} ({number})" for number in numbers),
+        "sentences": [
+            {"text": f"{SECRET} ({number})", "support": "supported", "citations": [number]}
+            for number in numbers
+        ],
+        "citations": [
+            {"document": f"{one}.txt", "document_id": one, "quote": SECRET} for one in document_ids
+        ],
+        "passages": [
+            {"document": f"{one}.txt", "document_id": one, "text": SECRET} for one in document_ids
+        ],
+        "withheld": [SECRET],
+    }
+
+
+@pytest.fixture
+def stored(writer: CatalogWriter) -> tuple[str, str]:
+    """The ids of two documents, in `docs` and in `secret`."""
+    writer.add_collection("secret")
+    publish(writer, "docs", a="first words")
+    publish(writer, "secret", b="second words")
+    one, two = writer.catalog.list_documents(OPERATOR)
+    return one.document_id, two.document_id
+
+
+def test_turns_are_kept_in_order_with_feedback(
+    writer: CatalogWriter, stored: tuple[str, str]
+) -> None:
+    conversations = writer.catalog.conversations
+    reply = reply_of(stored[0])
+    key, turn = conversations.add_turn(None, "ann", "What rises?", reply)
+    assert conversations.add_turn(key, "ann", "By how much?", reply)[0] == key
+    conversations.give_feedback(turn, "ann", Feedback.UNHELPFUL, "too short")
+    first, second = conversations.turns(key, "ann", OPERATOR)
+    assert (first.question, first.reply) == ("What rises?", reply)
+    assert (first.feedback, first.comment) == (Feedback.UNHELPFUL, "too short")
+    assert (second.question, second.feedback) == ("By how much?", None)
+    conversations.give_feedback(turn, "ann", None)
+    assert conversations.turns(key, "ann", OPERATOR)[0].feedback is None
+
+
+def test_list_names_an_owners_conversations_latest_first(
+    writer: CatalogWriter, stored: tuple[str, str]
+) -> None:
+    conversations = writer.catalog.conversations
+    old, _ = conversations.add_turn(None, "ann", "Old?", reply_of(stored[0]))
+    new, _ = conversations.add_turn(None, "ann", "New?", reply_of(stored[0]))
+    conversations.add_turn(None, "ben", "Other?", reply_of(stored[0]))
+    listed = conversations.list("ann")
+    assert [(one.conversation_id, one.title, one.n_turns) for one in listed] == [
+        (new, "New?", 1),
+        (old, "Old?", 1),
+    ]
+
+
+def test_conversation_of_somebody_else_is_unknown(
+    writer: CatalogWriter, stored: tuple[str, str]
+) -> None:
+    conversations = writer.catalog.conversations
+    key, turn = conversations.add_turn(None, "ann", "What rises?", reply_of(stored[0]))
+    with pytest.raises(UnknownNameError):
+        conversations.turns(key, "ben", OPERATOR)
+    with pytest.raises(UnknownNameError):
+        conversations.add_turn(key, "ben", "And?", reply_of(stored[0]))
+    with pytest.raises(UnknownNameError):
+        conversations.give_feedback(turn, "ben", Feedback.HELPFUL)
+    with pytest.raises(UnknownNameError):
+        conversations.give_feedback(turn + 99, "ann", Feedback.HELPFUL)
+    with pytest.raises(UnknownNameError):
+        conversations.delete(key, "ben")
+
+
+def test_turns_leave_out_what_their_owner_may_not_read_any_more(
+    writer: CatalogWriter, stored: tuple[str, str]
+) -> None:
+    conversations = writer.catalog.conversations
+    key, _ = conversations.add_turn(None, "ann", "What rises?", reply_of(*stored))
+    docs = writer.catalog.collection_id("docs", OPERATOR)
+    readable = ReadableSet(collections=frozenset({docs}))
+    (turn,) = conversations.turns(key, "ann", readable)
+    assert [one["text"] for one in turn.reply["sentences"]] == [f"{SECRET} (0)", REMOVED]
+    assert turn.reply["answer"] == f"{SECRET} (0) {REMOVED}"
+    assert [one["quote"] for one in turn.reply["citations"]] == [SECRET, REMOVED]
+    assert turn.reply["passages"][1] == {
+        "document": REMOVED,
+        "document_id": stored[1],
+        "text": REMOVED,
+    }
+    assert turn.reply["withheld"] == [REMOVED]
+    (turn,) = conversations.turns(key, "ann", ReadableSet())
+    assert SECRET not in str(turn.reply)
+    (turn,) = conversations.turns(key, "ann", OPERATOR)
+    assert turn.reply == reply_of(*stored)
+
+
+def test_deleting_a_document_takes_its_text_out_of_stored_replies_and_the_file(
+    writer: CatalogWriter, stored: tuple[str, str], data_dir: Path
+) -> None:
+    conversations = writer.catalog.conversations
+    key, _ = conversations.add_turn(None, "ann", "What rises?", reply_of(stored[0]))
+    writer.delete_document(writer.catalog.list_documents(OPERATOR)[0].document_id)
+    (turn,) = conversations.turns(key, "ann", OPERATOR)
+    assert turn.reply["answer"] == REMOVED
+    held = b"".join(path.read_bytes() for path in data_dir.glob("catalog.sqlite*"))
+    assert SECRET.encode() not in held
+
+
+def test_deleting_a_conversation_leaves_nothing_of_it(
+    writer: CatalogWriter, stored: tuple[str, str], data_dir: Path
+) -> None:
+    conversations = writer.catalog.conversations
+    key, _ = conversations.add_turn(None, "ann", "What rises?", reply_of(stored[0]))
+    conversations.delete(key, "ann")
+    assert conversations.list("ann") == ()
+    held = b"".join(path.read_bytes() for path in data_dir.glob("catalog.sqlite*"))
+    assert SECRET.encode() not in held
