@@ -19,7 +19,7 @@ from ingest.parsing.document_json import document_from_json
 from ingest.settings import IngestSettings
 from ingest.types import ParsedDocument, RejectReason
 
-_PACKAGES_DIR = Path(__file__).resolve().parents[2]
+PACKAGES_DIR = Path(__file__).resolve().parents[2]
 _KEPT_ENVIRONMENT = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "LD_LIBRARY_PATH")
 _MAX_FILES_PER_CHILD = 200
 """Then a fresh process takes over: libraries leak."""
@@ -128,7 +128,7 @@ class _Child:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             bufsize=0,
-            env=_environment(),
+            env=child_environment(),
             cwd="/",
         )
 
@@ -193,10 +193,10 @@ class _Child:
             pipe.close()
 
 
-def _environment() -> dict[str, str]:
+def child_environment() -> dict[str, str]:
     """Return what a child needs to run and nothing that may be secret."""
     kept = {name: os.environ[name] for name in _KEPT_ENVIRONMENT if name in os.environ}
-    return kept | {"PYTHONPATH": str(_PACKAGES_DIR), "PYTHONDONTWRITEBYTECODE": "1"}
+    return kept | {"PYTHONPATH": str(PACKAGES_DIR), "PYTHONDONTWRITEBYTECODE": "1"}
 
 
 def _crashed(what: str) -> RejectedFileError:

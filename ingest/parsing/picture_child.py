@@ -1,0 +1,122 @@
+"""The process that draws a page of an untrusted PDF: `python -m ingest.parsing.picture_child`.
+
+Reads one JSON request from standard input, {"path", "page_index", "quote", "place", "width_px",
+"max_memory_bytes"}, and answers with one line of JSON, {"n_boxes"}, and then the bytes of a PNG.
+Ends with another code than 0 where the page cannot be drawn.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+import re
+import sys
+import unicodedata
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from typing import Any
+
+import pypdfium2
+import pypdfium2.raw as pdfium_c
+from PIL import Image, ImageChops, ImageDraw
+
+from ingest.parsing.child import limit_memory
+
+MARK = (255, 226, 110)
+"""Of the passage; multiplied with the page, so that the text stays as dark as it is."""
+MARGIN_PT = 1.5
+MAX_HEIGHT_RATIO = 6
+"""A page that is longer than so many times its width is drawn smaller."""
+
+
+def main() -> None:
+    """Answer one request."""
+    request = json.loads(sys.stdin.readline())
+    logging.disable()
+    limit_memory(request["max_memory_bytes"])
+    with closing(pypdfium2.PdfDocument(request["path"])) as pdf:
+        picture, n_boxes = draw(
+            pdf,
+            request["page_index"],
+            quote=request["quote"],
+            place=request["place"],
+            width_px=request["width_px"],
+        )
+    png = io.BytesIO()
+    picture.save(png, "PNG")
+    sys.stdout.buffer.write(json.dumps({"n_boxes": n_boxes}).encode() + b"\n" + png.getvalue())
+
+
+def draw(
+    pdf: Any, page_index: int, *, quote: str, place: float, width_px: int
+) -> tuple[Image.Image, int]:
+    """Return a page as a picture, the quote marked, and the number of boxes it took."""
+    with closing(pdf[page_index]) as page:
+        width_pt, height_pt = page.get_size()
+        ratio = min(1.0, MAX_HEIGHT_RATIO * width_pt / height_pt)
+        scale = ratio * width_px / width_pt
+        bitmap = page.render(scale=scale)
+        picture = bitmap.to_pil().convert("RGB")
+        with closing(page.get_textpage()) as text_page:
+            boxes = quote_boxes(text_page, quote, place)
+        if boxes:
+            marks = Image.new("RGB", picture.size, "white")
+            pen = ImageDraw.Draw(marks)
+            for left, bottom, right, top in boxes:
+                x0, y0 = page_to_pixels(page, bitmap, left - MARGIN_PT, top + MARGIN_PT)
+                x1, y1 = page_to_pixels(page, bitmap, right + MARGIN_PT, bottom - MARGIN_PT)
+                pen.rectangle((min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1)), fill=MARK)
+            picture = ImageChops.multiply(picture, marks)
+        return picture, len(boxes)
+
+
+def page_to_pixels(page: Any, bitmap: Any, x: float, y: float) -> tuple[int, int]:
+    """Return where a point of the page lies in its picture, whatever its rotation and crop."""
+    converter = bitmap.get_posconv(page)
+    left, top = converter.to_bitmap(x, y)
+    return int(left), int(top)
+
+
+def quote_boxes(
+    text_page: Any, quote: str, place: float
+) -> list[tuple[float, float, float, float]]:
+    """Return the boxes of a quote on its page, left, bottom, right, top, one for each line.
+
+    Letters and digits alone are compared: white space, hyphens at line ends and ligatures differ
+    between a page as it is drawn and its stored text. Empty if the quote is not found.
+
+    Args:
+        text_page: Of PDFium.
+        quote: As stored.
+        place: Where it starts in the stored text, 0 to 1; chooses among several places.
+    """
+    wanted = "".join(letter for letter, _ in _letters(quote))
+    held = list(_letters(_characters(text_page)))
+    text = "".join(letter for letter, _ in held)
+    starts = [match.start() for match in re.finditer(f"(?={re.escape(wanted)})", text)]
+    if not wanted or not starts:
+        return []
+    start = min(starts, key=lambda found: abs(found - place * len(text)))
+    first, last = held[start][1], held[start + len(wanted) - 1][1]
+    n_rects = text_page.count_rects(first, last - first + 1)
+    return [text_page.get_rect(index) for index in range(n_rects)]
+
+
+def _characters(text_page: Any) -> Iterator[str]:
+    """Yield the page's characters, each at PDFium's own index."""
+    for index in range(text_page.count_chars()):
+        code = pdfium_c.FPDFText_GetUnicode(text_page, index)
+        yield chr(code) if 0 < code < 0xD800 or 0xDFFF < code < 0x110000 else " "
+
+
+def _letters(characters: Iterable[str]) -> Iterator[tuple[str, int]]:
+    """Yield letters and digits in one spelling, each with the index of its character."""
+    for index, char in enumerate(characters):
+        for letter in unicodedata.normalize("NFKC", char).casefold():
+            if letter.isalnum():
+                yield letter, index
+
+
+if __name__ == "__main__":
+    main()
