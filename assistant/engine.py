@@ -46,6 +46,9 @@ from models.types import FinishReason, Generation, GenerationRequest, Probe, Pro
 
 POOL = 10
 """Passages retrieved and reported; the evidence is chosen among them."""
+SURE = 0.8
+"""From this confidence on, an answer may consist of the question's own words: "Who founded Ruiz
+Ltd?" – "Ruiz founded Ruiz Ltd."."""
 _DECLINES = re.compile(
     r"\b(?:documents?|excerpts?|text|passages?|context)\s+(?:do(?:es)?\s+not|don't|doesn't)\s+"
     r"(?:\w+\s+)?(?:say|state|mention|specify|provide|contain|include|answer|give)",
@@ -268,9 +271,12 @@ class Engine:
             return self._abstain(progress, AbstentionReason.NO_EVIDENCE)
         if not kept:
             return self._abstain(progress, AbstentionReason.UNSUPPORTED)
-        if not _says_something_new(progress.resolved, [text for text, _ in kept]):
+        likely_right = confidence(progress.signals)
+        if likely_right < SURE and not _says_something_new(
+            progress.resolved, [text for text, _ in kept]
+        ):
             return self._abstain(progress, AbstentionReason.NO_EVIDENCE)
-        if confidence(progress.signals) < self._settings.min_confidence:
+        if likely_right < self._settings.min_confidence:
             return self._abstain(progress, AbstentionReason.LOW_CONFIDENCE)
         citations: dict[Citation, int] = {}
         hits = [progress.hits[index] for index in progress.evidence]

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, and_, func, select
 
 from assistant.access import OPERATOR, ReadableSet
 from assistant.errors import IndexDamagedError, StoreError, UnknownNameError, WriterBusyError
@@ -43,6 +43,7 @@ from assistant.store.rows import (
 )
 from assistant.store.segments import REBUILD, IndexFolder, Segment, SegmentFiles
 from assistant.store.types import (
+    CitedPage,
     CollectionSummary,
     ContentKey,
     CorpusCounts,
@@ -191,6 +192,47 @@ class Catalog:
             message = f"no page {page_index} of content {content_id}; it may have been deleted"
             raise UnknownNameError(message)
         return text
+
+    def cited_page(
+        self, document_id: DocumentId, chunk_id: ChunkId, readable: ReadableSet
+    ) -> CitedPage:
+        """Return the page a citation points into, also of an earlier version of its document.
+
+        Raises:
+            UnknownNameError: no such chunk in a version of a document that the reader may see.
+        """
+        selection = (
+            select(PageRow, ContentRow)
+            .join(ContentRow, ContentRow.id == PageRow.content_id)
+            .join(
+                ChunkRow,
+                and_(
+                    ChunkRow.content_id == PageRow.content_id,
+                    ChunkRow.page_index == PageRow.page_index,
+                ),
+            )
+            .join(VersionRow, VersionRow.content_id == PageRow.content_id)
+            .join(DocumentRow, DocumentRow.id == VersionRow.document_id)
+            .where(
+                ChunkRow.id == chunk_id,
+                DocumentRow.id == document_id,
+                queries.readable_document(readable),
+            )
+            .limit(1)
+        )
+        with self._database.reading() as session:
+            found = session.execute(selection).one_or_none()
+            if found is None:
+                message = f"no passage {chunk_id} in document {document_id!r}; it may be deleted"
+                raise UnknownNameError(message)
+            page, content = found
+            return CitedPage(
+                page=StoredPage(
+                    page_index=page.page_index, page_number=page.page_number, text=page.text
+                ),
+                version=Version(content.sha256),
+                media_type=content.media_type,
+            )
 
     # Chunks
 

@@ -159,6 +159,16 @@ class DocumentSummary:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CitedPage:
+    """A page that a citation points into."""
+
+    page: StoredPage
+    version: Version
+    """Of the document, by which its bytes are found."""
+    media_type: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DocumentVersion:
     """One version of a document; the newest answers."""
 

@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+import threading
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from assistant.access import OPERATOR
+from assistant.store.types import Feedback
+from ui.web.resources import Resources
+from ui.web.server import SCRIPT
+from ui.web.sessions import owner_of
+from ui.web.views import ask as ask_view
+
+END_S = 60
+OWNER = owner_of("a browser")
+QUESTION = "How many days of annual leave do employees receive?"
+
+
+@pytest.fixture
+def app(opened: Resources, monkeypatch: pytest.MonkeyPatch) -> AppTest:
+    # AppTest has no cookies.
+    monkeypatch.setattr(ask_view, "current_owner", lambda: OWNER)
+    return AppTest.from_file(str(SCRIPT), default_timeout=END_S).run()
+
+
+def ask(app: AppTest, question: str) -> AppTest:
+    """Ask in the page's box and draw it again once the answer is there."""
+    app.chat_input[0].set_value(question).run()
+    for thread in threading.enumerate():
+        if thread.name == "answer":
+            thread.join(END_S)
+    return app.run()
+
+
+def texts(app: AppTest) -> str:
+    return "\n".join(str(item.value) for item in (*app.markdown, *app.caption, *app.warning))
+
+
+def button(app: AppTest, label: str):  # type: ignore[no-untyped-def]  # AppTest's own type
+    return next(one for one in app.button if label in one.label)
+
+
+def test_first_page_suggests_questions(app: AppTest) -> None:
+    assert not app.exception
+    assert app.title[0].value == "What would you like to know?"
+    assert len([one for one in app.button if one.key and one.key.startswith("suggestion")]) == 3
+
+
+def test_ask_shows_the_answer_with_chips_that_open_its_source(
+    app: AppTest, opened: Resources
+) -> None:
+    ask(app, QUESTION)
+    assert not app.exception
+    assert "Employees receive 25 days of annual leave" in texts(app)
+    chip = next(one for one in app.button if one.key and "-cite-0" in one.key)
+    assert "leave" in chip.label
+    chip.click().run()
+    assert not app.exception
+    assert ":orange-background[Employees receive 25 days of annual leave\\.]" in texts(app)
+    button(app, "Close").click().run()
+    assert ":orange-background" not in texts(app)
+
+
+def test_follow_up_shows_how_it_was_understood(app: AppTest) -> None:
+    ask(app, QUESTION)
+    ask(app, "When does it expire?")
+    assert not app.exception
+    assert "Understood as" in texts(app)
+
+
+def test_question_without_an_answer_shows_what_came_nearest(app: AppTest) -> None:
+    ask(app, "Do zebras graze quietly?")
+    assert not app.exception
+    assert "The documents do not say" in texts(app)
+    assert "I looked for: Do zebras graze quietly" in texts(app)
+
+
+def test_conversation_is_there_again_after_a_reload(app: AppTest, opened: Resources) -> None:
+    ask(app, QUESTION)
+    again = AppTest.from_file(str(SCRIPT), default_timeout=END_S).run()
+    assert "25 days" not in texts(again)
+    button(again, "How many days").click().run()
+    assert "25 days" in texts(again)
+    button(again, "New conversation").click().run()
+    assert again.title[0].value == "What would you like to know?"
+
+
+def test_question_that_is_refused_says_why(app: AppTest) -> None:
+    ask(app, "?" * 10)
+    assert "the question is empty" in texts(app)
+
+
+def test_suggestion_is_asked_with_a_click(app: AppTest, opened: Resources) -> None:
+    next(one for one in app.button if one.key == "suggestion-0").click().run()
+    for thread in threading.enumerate():
+        if thread.name == "answer":
+            thread.join(END_S)
+    app.run()
+    assert not app.exception
+    (conversation,) = opened.catalog.conversations.list(OWNER)
+    assert conversation.n_turns == 1
+
+
+def test_feedback_is_stored(app: AppTest, opened: Resources) -> None:
+    ask(app, QUESTION)
+    app.feedback[0].set_value(1).run()
+    (conversation,) = opened.catalog.conversations.list(OWNER)
+    (turn,) = opened.catalog.conversations.turns(conversation.conversation_id, OWNER, OPERATOR)
+    assert turn.feedback is Feedback.HELPFUL

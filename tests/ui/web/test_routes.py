@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+import pytest
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.testclient import TestClient
+
+from assistant.access import OPERATOR, ReadableSet
+from assistant.store.types import DocumentSummary
+from ui.web import resources as resources_module
+from ui.web.resources import Resources
+from ui.web.routes import build_routes, file_address, picture_address
+from ui.web.security import HEADERS, SecurityMiddleware
+from ui.web.sessions import COOKIE, BrowserCookieMiddleware, owner_of
+
+
+@pytest.fixture
+def client(opened: Resources) -> TestClient:
+    middleware = [Middleware(SecurityMiddleware), Middleware(BrowserCookieMiddleware)]
+    app = Starlette(routes=build_routes(), middleware=middleware)
+    return TestClient(app, base_url="http://127.0.0.1:8501")
+
+
+def document(opened: Resources, name: str) -> DocumentSummary:
+    return next(one for one in opened.catalog.list_documents(OPERATOR) if one.document == name)
+
+
+def passage(opened: Resources, name: str, words: str) -> tuple[str, int]:
+    """The chunk of a document that holds some words, and where they start on its page."""
+    _, ids = opened.catalog.live_chunk_ids(OPERATOR)
+    for chunk_id, found in opened.catalog.chunks(ids, OPERATOR).items():
+        if found.document.document == name and words in found.chunk.text:
+            return str(chunk_id), found.chunk.span.start + found.chunk.text.index(words)
+    raise AssertionError(words)
+
+
+def test_health_says_that_the_models_are_ready(client: TestClient) -> None:
+    reply = client.get("/plinth/health")
+    assert (reply.status_code, reply.json()) == (200, {"status": "ok"})
+
+
+def test_every_response_has_the_headers_also_an_error(client: TestClient) -> None:
+    for path in ("/plinth/health", "/plinth/documents/x/versions/y", "/nothing"):
+        reply = client.get(path)
+        assert {name: reply.headers.get(name) for name in HEADERS} == HEADERS
+
+
+@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", ""])
+def test_request_for_another_host_is_refused(client: TestClient, host: str) -> None:
+    reply = client.get("/plinth/health", headers={"host": host})
+    assert reply.status_code == 421
+    assert "Content-Security-Policy" in reply.headers
+
+
+def test_browser_gets_a_secret_once(client: TestClient) -> None:
+    first = client.get("/plinth/health").headers["set-cookie"]
+    assert first.startswith(f"{COOKIE}=")
+    assert "HttpOnly" in first
+    assert "SameSite=Strict" in first
+    assert "set-cookie" not in client.get("/plinth/health").headers
+
+
+def test_owner_does_not_tell_the_secret() -> None:
+    assert "secret" not in owner_of("secret")
+    assert owner_of("secret") != owner_of("other")
+
+
+def test_file_is_shown_where_a_browser_may_and_downloaded_else(
+    client: TestClient, opened: Resources
+) -> None:
+    for name, shown in (("employee-handbook.pdf", "inline"), ("leave.md", "attachment")):
+        one = document(opened, name)
+        reply = client.get(file_address(one.document_id, one.version, 1))
+        assert reply.status_code == 200
+        assert reply.headers["content-disposition"].startswith(shown)
+        assert len(reply.content) == one.size_bytes
+
+
+def test_picture_marks_the_passage(client: TestClient, opened: Resources) -> None:
+    one = document(opened, "employee-handbook.pdf")
+    quote = "26 working days of paid holiday"
+    chunk_id, start = passage(opened, one.document, quote)
+    reply = client.get(picture_address(one.document_id, chunk_id, start, start + len(quote)))
+    assert reply.headers["content-type"] == "image/png"
+    assert int(reply.headers["x-boxes"]) >= 1
+
+
+def test_picture_of_what_is_no_pdf_or_no_place_is_not_found(
+    client: TestClient, opened: Resources
+) -> None:
+    one = document(opened, "leave.md")
+    chunk_id, _ = passage(opened, one.document, "25 days")
+    assert client.get(picture_address(one.document_id, chunk_id, 0, 5)).status_code == 404
+    assert client.get(picture_address(one.document_id, "999999", 0, 5)).status_code == 404
+    wrong = f"/plinth/documents/{one.document_id}/passages/{chunk_id}.png?start=x"
+    assert client.get(wrong).status_code == 404
+
+
+def test_nothing_is_sent_of_what_the_asker_may_not_read(
+    client: TestClient, opened: Resources, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = document(opened, "employee-handbook.pdf")
+    chunk_id, start = passage(opened, one.document, "26 working days")
+    nothing = property(lambda _: ReadableSet())
+    monkeypatch.setattr(resources_module.Resources, "readable", nothing)
+    assert client.get(file_address(one.document_id, one.version)).status_code == 404
+    assert (
+        client.get(picture_address(one.document_id, chunk_id, start, start + 5)).status_code == 404
+    )
+
+
+def test_file_of_a_version_the_document_never_had_is_not_found(
+    client: TestClient, opened: Resources
+) -> None:
+    one, other = document(opened, "leave.md"), document(opened, "travel.md")
+    assert client.get(file_address(one.document_id, other.version)).status_code == 404

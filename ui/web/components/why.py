@@ -1,0 +1,48 @@
+"""Why an answer is what it is: what was searched, shown and checked, and how long it took."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import streamlit as st
+
+from ui.web.components.reply import place
+from ui.web.shown_text import plain, shortened
+
+STEPS = (
+    ("retrieve", "search"),
+    ("ttft", "first word"),
+    ("verified", "first check"),
+    ("total", "all"),
+)
+TEXT_CHARS = 200
+
+
+def draw_why(reply: Mapping[str, Any]) -> None:
+    """Draw the record of a reply, folded."""
+    with st.expander("Why this answer"):
+        st.markdown(f"**Searched for** {plain(reply['resolved_question'])}")
+        st.markdown("**Passages**, best first")
+        for passage in reply["passages"]:
+            seen = "shown to the model" if passage["shown"] else "not shown"
+            st.markdown(
+                f"- {passage['score']:.2f} · {plain(place(passage))} · {seen}  \n"
+                f"  :gray[{plain(shortened(passage['text'], TEXT_CHARS))}]"
+            )
+        if reply["withheld"]:
+            st.markdown("**Withheld**, because nothing shown proves it")
+            for text in reply["withheld"]:
+                st.markdown(f"- {plain(text)}")
+        times = reply["timings_ms"]
+        st.markdown(
+            "**Time** "
+            + " · ".join(
+                f"{label} {times[name] / 1000:.1f} s" for name, label in STEPS if times[name]
+            )
+        )
+        model = reply["model"]
+        st.caption(
+            f"{plain(model['generator'])}, prompt {plain(model['prompt_version'])}, index "
+            f"{reply['index_generation']}, confidence {reply['confidence']:.2f}"
+        )

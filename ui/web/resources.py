@@ -1,0 +1,124 @@
+"""What the pages work with: opened once, closed with the server. The web's composition root."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from assistant.access import OPERATOR, ReadableSet
+from assistant.errors import AssistantError
+from assistant.store.catalog import Catalog, open_catalog
+from models.errors import ModelError
+from ui.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from assistant.engine import Engine
+
+_LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resources:
+    """The opened corpus and, as soon as they are loaded, the models."""
+
+    data_dir: Path
+    settings: Settings
+    catalog: Catalog
+    engine: Future[Engine]
+    """Done once models are ready to answer; its exception says why they cannot."""
+
+    @property
+    def readable(self) -> ReadableSet:
+        """What the person at the browser may see: on loopback without sign-in, everything."""
+        return OPERATOR
+
+
+_current: Resources | None = None
+
+
+def current() -> Resources:
+    """Return the resources of the running server.
+
+    Raises:
+        RuntimeError: there is no server.
+    """
+    if _current is None:
+        raise RuntimeError("no resources are open; pages run inside `plinth serve`")
+    return _current
+
+
+@contextmanager
+def installed(resources: Resources) -> Iterator[Resources]:
+    """Make resources the current ones for as long as the block runs."""
+    global _current  # the page scripts have no other way to reach their server
+    _current, before = resources, _current
+    try:
+        yield resources
+    finally:
+        _current = before
+
+
+@contextmanager
+def open_resources(data_dir: Path) -> Iterator[Resources]:
+    """Open a data dir for the web app; models load in the background.
+
+    Raises:
+        SettingsError: the settings are not valid.
+        StoreError: the data dir cannot be read.
+    """
+    settings = load_settings(data_dir)
+    engine: Future[Engine] = Future()
+    closing = threading.Event()
+    with open_catalog(data_dir) as catalog:
+        loader = threading.Thread(
+            target=_load, args=(settings, catalog, engine, closing), name="models"
+        )
+        loader.start()
+        try:
+            yield Resources(data_dir=data_dir, settings=settings, catalog=catalog, engine=engine)
+        finally:
+            closing.set()
+            loader.join()
+
+
+def _load(
+    settings: Settings, catalog: Catalog, ready: Future[Engine], closing: threading.Event
+) -> None:
+    """Load the models, then keep them until the server closes."""
+    try:
+        with _open_engine(settings, catalog) as engine:
+            ready.set_result(engine)
+            closing.wait()
+    except (AssistantError, ModelError) as error:  # told to whoever asks, each time
+        _LOG.warning("the models cannot be loaded: %s", error)
+        ready.set_exception(error)
+    except BaseException as error:
+        if not ready.done():
+            ready.set_exception(error)
+        raise
+
+
+@contextmanager
+def _open_engine(settings: Settings, catalog: Catalog) -> Iterator[Engine]:
+    # These take seconds to import, in which pages can be shown already.
+    from assistant.engine import Engine
+    from assistant.retrieval.hybrid import HybridRetriever
+    from models.factory import build_embedder, build_generator
+
+    embedder = build_embedder(settings.models)
+    with build_generator(settings.models) as generator:
+        # The first call of each loads its weights, which must not be some question's time.
+        embedder.embed_query("warm")
+        generator.count_tokens(["warm"])
+        yield Engine(
+            retriever=HybridRetriever(catalog, embedder, settings.retrieval),
+            embedder=embedder,
+            generator=generator,
+            settings=settings.answer,
+        )

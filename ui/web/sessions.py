@@ -1,0 +1,81 @@
+"""Who is at the browser, and what a page remembers between two runs of its script."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from dataclasses import dataclass
+from http.cookies import CookieError, SimpleCookie
+
+import streamlit as st
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from ui.web.answering import AnswerRun
+
+COOKIE = "plinth_browser"
+COOKIE_AGE_S = 400 * 24 * 3600
+_STATE = "plinth_ask"
+
+
+class BrowserCookieMiddleware:
+    """Gives every browser a secret of its own, by which its conversations are found again."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle a request."""
+        if scope["type"] != "http" or _cookie(Headers(scope=scope).get("cookie", "")):
+            await self._app(scope, receive, send)
+            return
+
+        async def send_with_cookie(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message).append(
+                    "set-cookie",
+                    f"{COOKIE}={secrets.token_urlsafe(32)}; Path=/; Max-Age={COOKIE_AGE_S}; "
+                    "HttpOnly; SameSite=Strict",
+                )
+            await send(message)
+
+        await self._app(scope, receive, send_with_cookie)
+
+
+def _cookie(header: str) -> str | None:
+    try:
+        morsel = SimpleCookie(header).get(COOKIE)
+    except CookieError:
+        return None
+    return morsel.value if morsel else None
+
+
+def owner_of(secret: str) -> str:
+    """Return the name under which a browser's conversations are stored; the secret is not."""
+    return "browser:" + hashlib.sha256(secret.encode()).hexdigest()[:32]
+
+
+def current_owner() -> str:
+    """Return who is at the browser whose script runs."""
+    return owner_of(st.context.cookies.get(COOKIE) or "without a cookie")
+
+
+@dataclass(slots=True)
+class AskState:
+    """What the page Ask remembers."""
+
+    conversation_id: str | None = None
+    run: AnswerRun | None = None
+    """The question that is being answered."""
+    source: tuple[int, int] | None = None
+    """The turn and the citation whose source is open."""
+    notice: str | None = None
+    """Why the last question has no reply."""
+
+
+def ask_state() -> AskState:
+    """Return the state of the page Ask in this browser tab."""
+    if _STATE not in st.session_state:
+        st.session_state[_STATE] = AskState()
+    state: AskState = st.session_state[_STATE]
+    return state
