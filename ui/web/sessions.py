@@ -72,6 +72,10 @@ class AskState:
     notice: str | None = None
     """Why the last question has no reply."""
 
+    def open(self, conversation_id: str | None) -> None:
+        """Turn to another conversation, or to a new one."""
+        self.conversation_id, self.source, self.notice = conversation_id, None, None
+
 
 def ask_state() -> AskState:
     """Return the state of the page Ask in this browser tab."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
 import streamlit as st
 
@@ -11,24 +12,24 @@ from assistant.store.types import Feedback, StoredTurn
 from assistant.types import Reply, Turn
 from ui.web import resources
 from ui.web.answering import start_answer
+from ui.web.components.history import draw_history
 from ui.web.components.progress import draw_progress
 from ui.web.components.reply import draw_reply
 from ui.web.components.source import draw_source
 from ui.web.components.why import draw_why
 from ui.web.resources import Resources
 from ui.web.sessions import AskState, ask_state, current_owner
-from ui.web.shown_text import plain, shortened
+from ui.web.shown_text import plain
 from ui.web.suggestions import suggested_questions
 
 REDRAW_S = 0.3
-TITLE_CHARS = 34
 THUMBS = (Feedback.UNHELPFUL, Feedback.HELPFUL)
 
 
 def draw() -> None:
     """Draw the page."""
     opened, state, owner = resources.current(), ask_state(), current_owner()
-    _draw_history(opened, state, owner)
+    draw_history(opened.catalog.conversations, state, owner)
     turns: tuple[StoredTurn, ...] = ()
     if state.conversation_id is not None:
         turns = opened.catalog.conversations.turns(state.conversation_id, owner, opened.readable)
@@ -53,21 +54,6 @@ def draw() -> None:
     if question:
         _ask(opened, state, owner, question)
         st.rerun()
-
-
-def _draw_history(opened: Resources, state: AskState, owner: str) -> None:
-    with st.sidebar:
-        if st.button("New conversation", icon=":material/add:", width="stretch"):
-            state.conversation_id, state.source, state.notice = None, None, None
-        for one in opened.catalog.conversations.list(owner):
-            if st.button(
-                plain(shortened(one.title, TITLE_CHARS)),
-                key=f"conversation-{one.conversation_id}",
-                type="primary" if one.conversation_id == state.conversation_id else "tertiary",
-                width="stretch",
-            ):
-                state.conversation_id, state.source, state.notice = one.conversation_id, None, None
-                st.rerun()
 
 
 def _draw_welcome(opened: Resources, state: AskState, owner: str) -> None:
@@ -106,7 +92,9 @@ def _open_source(state: AskState, turn_id: int, citation_index: int) -> None:
 
 def _draw_source(opened: Resources, state: AskState, turns: tuple[StoredTurn, ...]) -> None:
     turn_id, index = state.source or (0, 0)
-    citations = next((turn.reply["citations"] for turn in turns if turn.turn_id == turn_id), [])
+    citations: list[dict[str, Any]] = next(
+        (turn.reply["citations"] for turn in turns if turn.turn_id == turn_id), []
+    )
     if index >= len(citations):
         state.source = None
         return
