@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.ui.conftest import Plinth
+from ui.web.security import HEADERS
+from ui.web.server import PortTakenError, serve
+
+END_S = 60
+COMMAND = [sys.executable, "-c", "from ui.cli.main import main; main()", "serve"]
+
+
+@pytest.fixture
+def port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        chosen: int = probe.getsockname()[1]
+        return chosen
+
+
+@pytest.fixture
+def server(asking: Plinth, data_dir: Path, port: int) -> Iterator[subprocess.Popen[str]]:
+    environment = os.environ | {"PLINTH_DATA_DIR": str(data_dir)}
+    process = subprocess.Popen(
+        [*COMMAND, "--port", str(port)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=environment,
+    )
+    assert process.stdout is not None
+    printed = []
+    for line in process.stdout:
+        printed.append(line)
+        if "URL:" in line:  # Streamlit's word that it listens
+            break
+    else:
+        pytest.fail("".join(printed))
+    yield process
+    process.kill()
+    process.wait()
+    process.stdout.close()
+
+
+def test_serve_answers_with_its_headers_and_ends_with_a_signal(
+    server: subprocess.Popen[str], port: int
+) -> None:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=END_S) as reply:
+        assert reply.status == 200
+        assert b"<title>" in reply.read()
+        headers = dict(reply.headers.items())
+    lower = {name.lower(): value for name, value in headers.items()}
+    assert {name: lower.get(name.lower()) for name in HEADERS} == HEADERS
+    server.send_signal(signal.SIGTERM)
+    server.communicate(timeout=END_S)
+
+
+def test_serve_on_a_taken_port_says_so() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        with pytest.raises(PortTakenError, match="give another --port"):
+            serve(None, host="127.0.0.1", port=taken.getsockname()[1])  # type: ignore[arg-type]
