@@ -42,7 +42,7 @@ class AnswerSettings(BaseModel):
     """Longest answer of several sentences."""
     select_sentences: bool = True
     """Show the best sentences of the passages; false shows the best passages whole."""
-    min_confidence: float = Field(default=0.3, ge=0, le=1)
+    min_confidence: float = Field(default=0.25, ge=0, le=1)
     """Below this the reply is an abstention."""
     max_question_chars: int = Field(default=4000, ge=100)
     """Longer questions are refused with an error."""

@@ -40,18 +40,10 @@ def exchanged_values(
     if not values_of(read_facts(text)):
         return ()
     given = values_of(read_facts(known))
-    stated = [
-        _Stated(
-            stems=content_stems(clause).union(*(lead.stems for lead in sentence.leads)),
-            values=values_of(read_facts(clause)),
-        )
-        for sentence in evidence
-        for clause in _CLAUSE_END.split(sentence.text)
-        if clause.strip()
-    ]
+    stated = [clause for sentence in evidence for clause in _clauses(sentence)]
     found = []
     for clause in _CLAUSE_END.split(text):
-        subject = frozenset(stem for stem in content_stems(clause) if not _HAS_DIGIT.search(stem))
+        subject = _subject(clause)
         values = values_of(read_facts(clause))
         if len(subject) > 1 and any(
             _is_exchanged(subject, kind, claimed - given.get(kind, frozenset()), stated, weights)
@@ -67,6 +59,27 @@ class _Stated:
 
     stems: frozenset[str]
     values: Mapping[str, frozenset[Hashable]]
+
+
+def _clauses(sentence: EvidenceSentence) -> list[_Stated]:
+    """Split a sentence into clauses; "In 2014, …" is about what stands beside it."""
+    texts = [text for text in _CLAUSE_END.split(sentence.text) if text.strip()]
+    subjects = [_subject(text) for text in texts]
+    led = frozenset().union(*(lead.stems for lead in sentence.leads))
+    return [
+        _Stated(
+            stems=led.union(
+                subject, *(subjects[max(0, i - 1) : i + 2] if len(subject) < 2 else ())
+            ),
+            values=values_of(read_facts(text)),
+        )
+        for i, (text, subject) in enumerate(zip(texts, subjects, strict=True))
+    ]
+
+
+def _subject(clause: str) -> frozenset[str]:
+    """Return what a clause is about: its content words but for numbers."""
+    return frozenset(stem for stem in content_stems(clause) if not _HAS_DIGIT.search(stem))
 
 
 def _is_exchanged(

@@ -39,6 +39,8 @@ _CLOCK = re.compile(
     r"|\b(?P<hour24>[01]?\d|2[0-3]):(?P<minute24>[0-5]\d)\b",
     re.IGNORECASE,
 )
+_YEARS = range(1000, 2101)
+"""A whole number without a unit in this range is most likely a year."""
 _HALF_DAY_MIN = 12 * 60
 
 _UNITS = {
@@ -177,7 +179,9 @@ def values_of(facts: Facts) -> dict[str, frozenset[Hashable]]:
     """Return quantities, dates and times by kind: only values of one kind can be exchanged."""
     kinds: dict[str, set[Hashable]] = {}
     for quantity in facts.quantities:
-        kinds.setdefault(f"quantity {quantity.unit or ''}", set()).add(quantity.value)
+        is_year = quantity.unit is None and quantity.value in _YEARS
+        kind = "year" if is_year else f"quantity {quantity.unit or ''}"
+        kinds.setdefault(kind, set()).add(quantity.value)
     return {kind: frozenset(values) for kind, values in kinds.items()} | {
         kind: frozenset[Hashable](values)
         for kind, values in (("date", facts.dates), ("time", facts.times))
@@ -220,10 +224,18 @@ def unstated(claim: Facts, evidence: Facts) -> tuple[str, ...]:
         for time in claim.times
         if not any(time.agrees(stated) for stated in evidence.times)
     ]
-    missing += [name for name in claim.names if name not in evidence.vocabulary]
+    missing += _unknown_names(claim.names - evidence.vocabulary, evidence.vocabulary)
     if _contradicts(claim, evidence):
         missing.append("negation")
     return tuple(sorted(missing))
+
+
+def _unknown_names(names: frozenset[str], vocabulary: frozenset[str]) -> list[str]:
+    """Leave out names that are written there in another form: "Awards", "Award"."""
+    if not names:
+        return []
+    known = frozenset(stems(sorted(vocabulary)))
+    return [name for name in names if not known.intersection(stems([name]))]
 
 
 def _same_unit(left: str | None, right: str | None) -> bool:

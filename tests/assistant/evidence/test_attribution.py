@@ -162,6 +162,17 @@ FEES = (
             "The choir sang the anthem in event 50.",
             Support.SUPPORTED,
         ),
+        (
+            "In 2014, the register compiled data in nine segments. It was sold in 2016.",
+            "The register compiled data in nine segments in 2014.",
+            Support.SUPPORTED,
+        ),
+        (
+            "It would be occupied by the allies, until 1935, and after that it would be free. "
+            "The allies occupied the coast in 1944.",
+            "The allies occupied it until 1935.",
+            Support.SUPPORTED,
+        ),
         (HOUSES, "30,547 households had a female householder with no husband.", Support.SUPPORTED),
         (
             HOUSES,

@@ -27,6 +27,7 @@ from assistant.evidence.facts import read_facts, unstated
         ("It opens at 9.", "It opens at 9:00 a.m."),
         ("It closes at 5 p.m.", "It closes at 17:00."),
         ("It closes at 5:30.", "It closes at 17:30."),
+        ("Ana won six Grammy Awards.", "She is Ana, the six-time Grammy Award winner."),
         ("You get 15 days.", "Employees receive 15 days of leave."),
     ],
 )
