@@ -8,6 +8,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from assistant.access import ReadableSet
+from assistant.answer_text import (
+    answer_sentences,
+    declines,
+    join_sentences,
+    says_something_new,
+)
 from assistant.cancellation import Cancellation
 from assistant.confidence import confidence
 from assistant.context import Context, build_context, choose_hits, label, score_sentences
@@ -24,7 +30,6 @@ from assistant.protocols import Retriever
 from assistant.question import AnswerForm, answer_form, check_question, resolve_follow_up
 from assistant.retrieval.recency import newest_first
 from assistant.settings import AnswerSettings
-from assistant.text import sentence_spans
 from assistant.types import (
     Abstention,
     AbstentionReason,
@@ -49,16 +54,7 @@ POOL = 10
 SURE = 0.8
 """From this confidence on, an answer may consist of the question's own words: "Who founded Ruiz
 Ltd?" – "Ruiz founded Ruiz Ltd."."""
-_DECLINES = re.compile(
-    r"\b(?:documents?|excerpts?|text|passages?|context)\s+(?:do(?:es)?\s+not|don't|doesn't)\s+"
-    r"(?:\w+\s+)?(?:say|state|mention|specify|provide|contain|include|answer|give)",
-    re.IGNORECASE,
-)
-_INLINE_ITEM = re.compile(r"(?<=[:.;])\s+(?=\d{1,2}[.)]\s+[^\W\d_])")
-"""Before "2. Then …" within a line: small models write lists without line feeds."""
 _ITEM_NUMBER = re.compile(r"^\d{1,2}[.)]\s+", re.MULTILINE)
-_OFFERS_CHOICE = re.compile(r"\b(?:or|which|between)\b", re.IGNORECASE)
-_BARE_VERDICT = re.compile(r"^\W*(?:yes|no)\W*$", re.IGNORECASE)
 
 
 def _ignore(_event: object) -> None:
@@ -231,7 +227,7 @@ class Engine:
                 continue
             progress.judged.add(text)
             earlier = [said for said, _ in progress.verdicts]
-            if _DECLINES.search(text) or shown.repeats(text, earlier):
+            if declines(text) or shown.repeats(text, earlier):
                 continue
             vector = self._embedder.embed_query(text)
             verdict = shown.verdict(text, vector)
@@ -272,7 +268,7 @@ class Engine:
         if not kept:
             return self._abstain(progress, AbstentionReason.UNSUPPORTED)
         likely_right = confidence(progress.signals)
-        if likely_right < SURE and not _says_something_new(
+        if likely_right < SURE and not says_something_new(
             progress.resolved, [text for text, _ in kept]
         ):
             return self._abstain(progress, AbstentionReason.NO_EVIDENCE)
@@ -353,46 +349,6 @@ class Engine:
             ),
             signals=progress.signals,
         )
-
-
-def answer_sentences(text: str) -> list[str]:
-    """Split generated text into sentences that can each be proven.
-
-    A bare "Yes." joins the sentence that explains it; a line that announces a list joins the
-    list's first item.
-    """
-    text = _INLINE_ITEM.sub("\n", text)
-    sentences: list[str] = []
-    pending = ""
-    for span in sentence_spans(text):
-        sentence = span.slice(text)
-        joined = f"{pending}\n{sentence}" if pending.endswith(":") else f"{pending} {sentence}"
-        sentence = joined.strip()
-        if _BARE_VERDICT.match(sentence) or sentence.endswith(":"):
-            pending = sentence
-            continue
-        pending = ""
-        sentences.append(sentence)
-    return [*sentences, pending] if pending else sentences
-
-
-def join_sentences(sentences: Sequence[str]) -> str:
-    """Write sentences as one text: list items on lines of their own, prose in a row."""
-    text = ""
-    for sentence in sentences:
-        item = bool(re.match(r"(?:[-•*]|\d+[.)])\s", sentence))
-        text += ("\n" if item else " ") + sentence if text else sentence
-    return text
-
-
-def _says_something_new(question: str, sentences: Sequence[str]) -> bool:
-    """Tell whether an answer does more than say the question's words again.
-
-    A verdict needs no other words, nor does a choice between things that the question names.
-    """
-    if answer_form(question) is AnswerForm.YES_NO or _OFFERS_CHOICE.search(question):
-        return True
-    return not content_stems(" ".join(sentences)) <= content_stems(question)
 
 
 def _cite(hit: Hit, sentence: EvidenceSentence) -> Citation:

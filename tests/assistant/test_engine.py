@@ -5,8 +5,9 @@ from collections.abc import Callable
 import pytest
 
 from assistant.access import OPERATOR, ReadableSet
+from assistant.answer_text import answer_sentences, join_sentences
 from assistant.cancellation import Cancellation
-from assistant.engine import Engine, answer_sentences, join_sentences
+from assistant.engine import Engine
 from assistant.errors import InvalidQuestionError, QuestionCancelledError
 from assistant.events import BestEvidence, Event, QuestionResolved, SentenceChecked, TextPiece
 from assistant.reply_json import reply_to_json
