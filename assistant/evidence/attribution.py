@@ -85,12 +85,7 @@ class ShownEvidence:
             # The model knows the name from elsewhere, or made it up.
             support = Support.UNSUPPORTED
         if support is not Support.UNSUPPORTED:
-            exchanged = exchanged_values(
-                text,
-                self.sentences,
-                self.weights,
-                known="\n".join([self.question, *self.labels]),
-            )
+            exchanged = exchanged_values(text, self.sentences, self.weights, known=self.question)
             if exchanged:
                 support, missing = Support.UNSUPPORTED, (*missing, *exchanged)
         return Verdict(

@@ -29,13 +29,13 @@ def exchanged_values(
     That is so where a clause of the evidence is plainly about the same and states another value of
     the same kind, while every clause that states this value is about something else.
     Clauses of fewer than two words beside their value say too little and are left alone, and so
-    are values that question or titles state: "in Super Bowl 50".
+    are values that the question states: "in Super Bowl 50".
 
     Args:
         text: One sentence of an answer.
         evidence: All that was shown.
         weights: Of the words, as attribution uses them.
-        known: Question and titles.
+        known: The question.
     """
     if not values_of(read_facts(text)):
         return ()

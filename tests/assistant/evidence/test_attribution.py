@@ -198,6 +198,20 @@ def test_verdict_of_exchanged_values_is_unsupported(
     assert shown.verdict(text, embedder.embed_query(text)).support is support
 
 
+def test_verdict_does_not_take_the_year_of_a_title_for_the_one_in_the_text(
+    make_hit: Callable[..., Hit],
+) -> None:
+    embedder = FakeEmbedder()
+    page = "In 2012, the office issued guidance to support modular development."
+    hits = [make_hit(page, title="Handbook 2014")]
+    sentences = read_sentences(hits, embedder)
+    weights = StemWeights(sentence.stems for sentence in sentences)
+    shown = ShownEvidence(sentences, weights, "When was guidance issued?", (label(hits[0]),))
+    for year, support in (("2012", Support.SUPPORTED), ("2014", Support.UNSUPPORTED)):
+        text = f"The office issued guidance to support modular development in {year}."
+        assert shown.verdict(text, embedder.embed_query(text)).support is support
+
+
 def test_verdict_takes_numbers_of_the_question_as_known(make_hit: Callable[..., Hit]) -> None:
     embedder = FakeEmbedder()
     hits = [make_hit("The travel limit is 90 euros a night.", title="Travel policy 2025")]
