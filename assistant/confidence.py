@@ -17,7 +17,8 @@ probability of the words it wrote.
 
 Fitted with the default models to 206 answers on two public document sets, one of encyclopedia
 articles with questions made to mislead, one of a company's benefits. More signals (overlap, scores
-of retrieval, names in common) did not rank held-out answers better. With another generator the
+of retrieval, names in common) did not rank held-out answers better, nor did a new fit after the
+prompt changed. With another generator the
 order stays useful, the numbers need a new fit."""
 
 

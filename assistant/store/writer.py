@@ -132,7 +132,7 @@ class CatalogWriter:
                 raise UnknownNameError(message)
             session.delete(document)
             gone, refresh = self._after_deletion(session)
-        self._clean_up(refresh, gone)
+        self._clean_up(refresh, gone, has_removed=True)
         return refresh.generation
 
     def rebuild_index(self) -> int:
@@ -161,7 +161,7 @@ class CatalogWriter:
         return gone, refresh_index(session, self._folder, _latest_embedder(session))
 
     def _clean_up(
-        self, refresh: IndexRefresh, gone: frozenset[Version], *, has_removed: bool = True
+        self, refresh: IndexRefresh, gone: frozenset[Version], *, has_removed: bool
     ) -> None:
         self._folder.remove_except(refresh.segments)
         for version in gone - self._kept:
@@ -195,7 +195,7 @@ class CatalogWriter:
         with self._database.writing() as session:
             session.delete(people.named(session, CollectionRow, name))
             gone, refresh = self._after_deletion(session)
-        self._clean_up(refresh, gone)
+        self._clean_up(refresh, gone, has_removed=True)
         return refresh.generation
 
     def grant(self, collection: str, group: str) -> None:

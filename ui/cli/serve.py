@@ -15,7 +15,7 @@ DEFAULT_PORT = 8501
 def serve(
     data_dir: DataDir,
     host: Annotated[
-        str, typer.Option("--host", help="Address to listen on; the default is this machine only.")
+        str, typer.Option("--host", help="Loopback address to listen on; others are refused.")
     ] = DEFAULT_HOST,
     port: Annotated[
         int, typer.Option("--port", min=1, max=65535, help="Port to listen on.")

@@ -15,12 +15,17 @@ from starlette.middleware import Middleware
 from assistant.errors import AssistantError
 from ui.web.resources import Resources, installed
 from ui.web.routes import build_routes
-from ui.web.security import LOOPBACK_HOSTS, SecurityMiddleware
+from ui.web.security import SecurityMiddleware
 from ui.web.sessions import BrowserCookieMiddleware
 from ui.web.theme import streamlit_options
 
 SCRIPT = Path(__file__).with_name("app.py")
+LOOPBACK_ADDRESSES = ("127.0.0.1", "::1", "localhost")
 _LOG = logging.getLogger(__name__)
+
+
+class OpenToOthersError(AssistantError):
+    """The address can be reached from other machines, where nobody would have to sign in."""
 
 
 class PortTakenError(AssistantError):
@@ -32,19 +37,26 @@ def serve(resources: Resources, *, host: str, port: int) -> None:
 
     Args:
         resources: Stay open for as long as this runs.
-        host: Address to listen on; anything but loopback is reachable by others.
+        host: Address of this machine's loopback to listen on.
         port: Port to listen on.
 
     Raises:
+        OpenToOthersError: the address is not loopback.
         PortTakenError: another program listens there.
     """
+    if host not in LOOPBACK_ADDRESSES:
+        message = (
+            f"cannot listen on {host!r}: whoever reaches it could read every document without "
+            f"signing in; give one of {', '.join(LOOPBACK_ADDRESSES)}"
+        )
+        raise OpenToOthersError(message)
     _require_free(host, port)
     app = st.App(
         SCRIPT,
         lifespan=_lifespan(resources),
         routes=build_routes(),
         middleware=[
-            Middleware(SecurityMiddleware, hosts=LOOPBACK_HOSTS | {host}),
+            Middleware(SecurityMiddleware),
             Middleware(BrowserCookieMiddleware),
         ],
         on_script_error=_on_script_error,

@@ -13,7 +13,7 @@ import pytest
 
 from tests.ui.conftest import Plinth
 from ui.web.security import HEADERS
-from ui.web.server import PortTakenError, serve
+from ui.web.server import OpenToOthersError, PortTakenError, serve
 
 END_S = 60
 COMMAND = [sys.executable, "-c", "from ui.cli.main import main; main()", "serve"]
@@ -70,3 +70,9 @@ def test_serve_on_a_taken_port_says_so() -> None:
         taken.listen()
         with pytest.raises(PortTakenError, match="give another --port"):
             serve(None, host="127.0.0.1", port=taken.getsockname()[1])  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.7", "intranet.example"])
+def test_serve_for_other_machines_is_refused(host: str, port: int) -> None:
+    with pytest.raises(OpenToOthersError, match="without signing in"):
+        serve(None, host=host, port=port)  # type: ignore[arg-type]
