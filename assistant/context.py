@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from assistant.evidence.facts import states_date, states_number
 from assistant.evidence.sentences import EvidenceSentence, StemWeights, content_stems
+from assistant.question import AskedValue, asked_value
 from assistant.settings import AnswerSettings
 from assistant.text import words
 from assistant.types import Hit, Span
@@ -18,6 +20,8 @@ OVERLAP_WEIGHT = 0.6
 """Weight of the share of the question's rare words that a sentence holds."""
 PASSAGE_WEIGHT = 1.5
 """Weight of the passage's retrieval score."""
+VALUE_WEIGHT = 0.15
+"""Weight of stating a value of the kind that the question asks for."""
 SAME_WORDS = 0.9
 """Jaccard similarity of word multisets from which two passages count as one."""
 SEPARATOR_TOKENS = 2
@@ -78,18 +82,31 @@ def score_sentences(
     sentences: Sequence[EvidenceSentence],
     weights: StemWeights,
 ) -> list[float]:
-    """Score how well each sentence answers: meaning, rare words shared, rank of its passage.
+    """Score how well each sentence answers: meaning, rare words, rank of its passage, its values.
 
-    Words of the title and heading count for every sentence below them.
+    Words of the title and heading count for every sentence below them. What states a value of the
+    kind that is asked for ("How many …?") may answer; what states none cannot.
     """
     wanted = content_stems(question)
+    states = _value_test(question)
     labels = [content_stems(label(hit)) for hit in hits]
     return [
         float(sentence.vector @ query_vector)
         + OVERLAP_WEIGHT * weights.share(wanted, sentence.stems | labels[sentence.hit_index])
         + PASSAGE_WEIGHT * hits[sentence.hit_index].score
+        + VALUE_WEIGHT * states(sentence.text)
         for sentence in sentences
     ]
+
+
+def _value_test(question: str) -> Callable[[str], bool]:
+    match asked_value(question):
+        case AskedValue.DATE:
+            return states_date
+        case AskedValue.NUMBER:
+            return states_number
+        case None:
+            return lambda _text: False
 
 
 def build_context(
@@ -104,7 +121,8 @@ def build_context(
 ) -> Context:
     """Choose sentences, best first, each with the one before it, until the rest says too little.
 
-    An item of a list comes with the line that announces the list, or not at all.
+    The best one comes with the one after it too: "The board meets weekly. It is led by …". An
+    item of a list comes with the line that announces the list, or not at all.
 
     Args:
         hits: Evidence passages, best first; at least one.
@@ -115,6 +133,7 @@ def build_context(
         least_relevance: Sentences below this share of the best score are left out, 0 to 1.
         whole_passages: Show the best passages whole instead of selected sentences.
     """
+    best = max(range(len(sentences)), key=lambda i: (scores[i], -i))
     costs = generator.count_tokens([s.text for s in sentences])
     label_costs = generator.count_tokens([label(hit) for hit in hits])
     order = list(range(len(sentences)))
@@ -128,16 +147,18 @@ def build_context(
     for index in order:
         hit_index = sentences[index].hit_index
         needed = _with_leads(index, sentences)
-        for wanted in (_with_predecessor(index, sentences) | needed, needed):
+        before, after = (_beside(index, step, sentences) for step in (-1, 1))
+        around = [before | after] if index == best else []
+        for more in (*around, before, set[int]()):
+            wanted = needed | more
             group = wanted - taken
             cost = sum(costs[i] + 1 for i in group)
             if hit_index not in opened:
                 cost += label_costs[hit_index] + SEPARATOR_TOKENS
-            if index not in taken and (cost <= left or not taken):
+            if index not in taken and (cost <= left or not (taken or more)):
                 taken.update(group)
                 opened.add(hit_index)
                 left -= cost
-    best = max(range(len(sentences)), key=lambda i: (scores[i], -i))
     shown = tuple(sentences[i] for i in sorted(taken))
     order_of_hits = sorted(
         opened, key=lambda h: max(scores[i] for i in taken if sentences[i].hit_index == h)
@@ -146,10 +167,13 @@ def build_context(
     return Context(passages, shown, sentences[best], scores[best])
 
 
-def _with_predecessor(index: int, sentences: Sequence[EvidenceSentence]) -> set[int]:
-    before = index - 1
-    same = before >= 0 and sentences[before].hit_index == sentences[index].hit_index
-    return {before, index} if same else {index}
+def _beside(index: int, step: int, sentences: Sequence[EvidenceSentence]) -> set[int]:
+    """Return the index of a sentence's neighbour in the same passage; empty without one."""
+    other = index + step
+    same = 0 <= other < len(sentences) and (
+        sentences[other].hit_index == sentences[index].hit_index
+    )
+    return {other} if same else set()
 
 
 def _with_leads(index: int, sentences: Sequence[EvidenceSentence]) -> set[int]:

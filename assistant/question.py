@@ -34,20 +34,39 @@ _YES_NO = re.compile(
 )
 _LONG = re.compile(
     r"\b(?:why|explain|describe|compare|comparison|contrast|differences?|differ|list|"
-    r"summari[sz]e|summary|overview|outline|elaborate|discuss|steps|process|procedures?|"
-    r"responsibilities|qualifications|requirements|tips|pros\s+and\s+cons|tell\s+me\s+about|"
+    r"summari[sz]e|summary|overview|outline|elaborate|discuss|pros\s+and\s+cons|tell\s+me\s+about|"
     r"examples?\s+of|what\s+(?:are|were|should|happens|happened|if)|"
     r"how\s+(?:do|does|did|can|could|should|would|is|are|was|were|has|have|had)|"
     # "When are trips refunded?" asks for conditions, "when did …" and "when does …" for a date.
-    r"when\s+(?:are|can|should|must|may)|"
-    r"(?:types|kinds|purpose|mission|changes|trends|effects|reasons|causes|"
-    r"consequences|implications)|"
+    r"when\s+(?:are|can|should|must|may)|changes|trends|"
     r"(?:over|across)\s+(?:\w+\s+){0,3}(?:time|months|quarters|years|periods)|"
+    r"what\s+do(?:es)?\s.*\b(?:do|say\s+about))\b",
+    re.IGNORECASE,
+)
+_LONG_TOPIC = re.compile(
+    r"\b(?:steps|process|procedures?|responsibilities|qualifications|requirements|tips|types|kinds|"
+    r"purpose|mission|effects|reasons|causes|consequences|implications|"
     # A plural asks for a list: "what services does …", "what types of leave and pay are …".
     r"what\s+(?:\w+\s+){0,3}?\w{3,}(?<![su])s(?:\s+\w+){0,4}?\s+"
     r"(?:are|do|does|should|can|must|were|did)|"
-    r"what\s+(?:(?:\w+\s+){1,8}?)?do(?:es)?\s.*\b(?:cover|offer|include|provide|entail|involve)|"
-    r"what\s+do(?:es)?\s.*\b(?:do|say\s+about))\b",
+    r"what\s+(?:(?:\w+\s+){1,8}?)?do(?:es)?\s.*\b(?:cover|offer|include|provide|entail|involve))\b",
+    re.IGNORECASE,
+)
+"""Takes several sentences to tell, unless one fact about it is asked for."""
+_ONE_FACT = re.compile(
+    r"^(?:who|whom|whose|(?:at|by|for|from|in|on|to|with)\s+(?:what|which|whom)|"
+    r"how\s+(?:many|much|long|often|old|far|soon|late|early|big|large|high)|"
+    r"what\s+(?:share|part|portion|fraction|proportion|percentage|number|amount)\s+of)\b",
+    re.IGNORECASE,
+)
+_ASKS_DATE = re.compile(
+    r"^\s*(?:since\s+|until\s+|by\s+)?when\b|\b(?:what|which)\s+(?:year|date|day|month|time|decade)\b",
+    re.IGNORECASE,
+)
+_ASKS_NUMBER = re.compile(
+    r"\bhow\s+(?:many|much|long|often|old|far|big|large|high)\b|"
+    r"\b(?:what|which)\s+(?:is\s+the\s+)?(?:\w+\s+)?(?:share|portion|fraction|proportion|percentage|"
+    r"percent|number|amount|rate|total|price|cost|fee|age|limit)\b",
     re.IGNORECASE,
 )
 _TWO_QUESTIONS = re.compile(
@@ -84,6 +103,24 @@ def check_question(question: str, *, max_chars: int) -> str:
     return text
 
 
+class AskedValue(StrEnum):
+    """What kind of value a question asks for."""
+
+    DATE = "date"
+    """A date, a year or a time of day."""
+    NUMBER = "number"
+    """A count, an amount, a duration, a share."""
+
+
+def asked_value(question: str) -> AskedValue | None:
+    """Tell which kind of value a question asks for; None if for none, or for more than that."""
+    if answer_form(question) is not AnswerForm.SHORT:
+        return None
+    if _ASKS_DATE.search(question):
+        return AskedValue.DATE
+    return AskedValue.NUMBER if _ASKS_NUMBER.search(question) else None
+
+
 class AnswerForm(StrEnum):
     """What kind of answer a question wants; the value names the prompt text that asks for it."""
 
@@ -102,7 +139,7 @@ def answer_form(question: str) -> AnswerForm:
         return AnswerForm.FULL
     if _YES_NO.match(text):
         return AnswerForm.YES_NO
-    if _LONG.search(text):
+    if _LONG.search(text) or (_LONG_TOPIC.search(text) and not _ONE_FACT.match(text)):
         return AnswerForm.FULL
     if not _FACT.match(text) and len(content_words(text)) > _MANY_WORDS:
         return AnswerForm.FULL

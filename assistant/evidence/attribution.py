@@ -19,6 +19,7 @@ import numpy as np
 from assistant.evidence.binding import exchanged_values
 from assistant.evidence.facts import Facts, read_facts, unstated, vocabulary
 from assistant.evidence.sentences import EvidenceSentence, StemWeights, content_stems
+from assistant.question import AskedValue, asked_value
 from assistant.types import Support
 from models.types import FloatVector
 
@@ -111,12 +112,16 @@ class ShownEvidence:
     def _unstated(
         self, claim: Facts, chosen: Sequence[EvidenceSentence], labels: Sequence[str]
     ) -> tuple[str, ...]:
-        """Facts that neither the evidence nor, but for negation, question and titles state."""
+        """Facts that neither the evidence nor, but for negation, question and titles state.
+
+        The date that is asked for must stand in the evidence: a title's date is the document's.
+        """
         stated = "\n".join(
             " ".join(part.text for part in (*sentence.leads, sentence)) for sentence in chosen
         )
         missing = unstated(claim, read_facts(stated))
-        elsewhere = unstated(claim, read_facts("\n".join([self.question, *labels])))
+        beside = [] if asked_value(self.question) is AskedValue.DATE else labels
+        elsewhere = unstated(claim, read_facts("\n".join([self.question, *beside])))
         return tuple(fact for fact in missing if fact == "negation" or fact in elsewhere)
 
     def _shown_words(self) -> frozenset[str]:

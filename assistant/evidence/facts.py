@@ -42,6 +42,8 @@ _CLOCK = re.compile(
 _YEARS = range(1000, 2101)
 """A whole number without a unit in this range is most likely a year."""
 _HALF_DAY_MIN = 12 * 60
+_DATE_KINDS = frozenset({"year", "date", "time"})
+"""Kinds of `values_of` that tell when something is."""
 
 _UNITS = {
     "%": "%", "percent": "%", "pct": "%", "per cent": "%",
@@ -187,6 +189,16 @@ def values_of(facts: Facts) -> dict[str, frozenset[Hashable]]:
         for kind, values in (("date", facts.dates), ("time", facts.times))
         if values
     }
+
+
+def states_date(text: str) -> bool:
+    """Tell whether a text states a date, a year or a time of day."""
+    return not _DATE_KINDS.isdisjoint(values_of(read_facts(text)))
+
+
+def states_number(text: str) -> bool:
+    """Tell whether a text states a quantity that is no year."""
+    return bool(values_of(read_facts(text)).keys() - _DATE_KINDS)
 
 
 def vocabulary(text: str) -> frozenset[str]:

@@ -76,6 +76,49 @@ def test_build_context_keeps_the_answer_and_drops_what_does_not_fit(
     assert sum(FakeGenerator().count_tokens(context.passages)) <= 20
 
 
+def test_build_context_shows_what_follows_the_best_sentence_where_it_fits(
+    make_hit: Callable[..., Hit], contextualise: Callable[..., Context]
+) -> None:
+    hit = make_hit(
+        "The canteen opens at noon. The travel board decides on flights. It is led by Ruth Vance. "
+        "The roof is closed."
+    )
+    context = contextualise([hit], "Who leads the travel board that decides on flights?", budget=30)
+    assert context.best.text == "The travel board decides on flights."
+    assert "It is led by Ruth Vance." in context.passages[0]
+    without = contextualise([hit], "Who leads the travel board that decides on flights?", budget=22)
+    assert "Ruth Vance" not in without.passages[0]
+    assert "The canteen opens at noon." in without.passages[0]
+
+
+@pytest.mark.parametrize(
+    ("question", "best"),
+    [
+        ("When did the depot in Lund open?", "The depot in Lund opened in 2012."),
+        ("How many people does the depot in Lund employ?", "The depot in Lund employs 40 people."),
+        ("What does the depot in Lund do?", "The depot in Lund opened: the depot in Lund is ours."),
+    ],
+)
+def test_score_sentences_prefers_what_states_a_value_of_the_kind_asked_for(
+    question: str, best: str, make_hit: Callable[..., Hit]
+) -> None:
+    embedder = FakeEmbedder()
+    hits = [
+        make_hit(
+            "The depot in Lund opened: the depot in Lund is ours. "
+            "The depot in Lund opened in 2012. The depot in Lund employs 40 people."
+        )
+    ]
+    sentences = read_sentences(hits, embedder)
+    weights = StemWeights(sentence.stems for sentence in sentences)
+    scores = [
+        score_sentences(q, embedder.embed_query("depot"), hits, sentences, weights)
+        for q in (question, "the depot in Lund")
+    ]
+    gains = [asked - plain for asked, plain in zip(*scores, strict=True)]
+    assert sentences[gains.index(max(gains))].text == best
+
+
 def test_build_context_marks_gaps(
     make_hit: Callable[..., Hit], contextualise: Callable[..., Context]
 ) -> None:

@@ -6,7 +6,9 @@ from assistant.cancellation import Cancellation
 from assistant.errors import InvalidQuestionError
 from assistant.question import (
     AnswerForm,
+    AskedValue,
     answer_form,
+    asked_value,
     check_question,
     is_follow_up,
     resolve_follow_up,
@@ -55,10 +57,31 @@ def test_check_question_refuses_a_hundred_thousand_characters() -> None:
         ("What is the fee, and for which claims is it due?", AnswerForm.FULL),
         ("Is dental care covered, and how much is paid?", AnswerForm.FULL),
         ("Did the price change? If so, by what?", AnswerForm.FULL),
+        ("How long is a cycle in the usual process?", AnswerForm.SHORT),
+        ("Who is responsible for the steps of the procedure?", AnswerForm.SHORT),
+        ("What share of state budgets do grants provide?", AnswerForm.SHORT),
+        ("What is the process of an appeal?", AnswerForm.FULL),
     ],
 )
 def test_answer_form_follows_the_wording_of_the_question(question: str, form: AnswerForm) -> None:
     assert answer_form(question) is form
+
+
+@pytest.mark.parametrize(
+    ("question", "value"),
+    [
+        ("When does leave expire?", AskedValue.DATE),
+        ("In which year was the office moved?", AskedValue.DATE),
+        ("How many days of leave do I get?", AskedValue.NUMBER),
+        ("What share of the budget is spent?", AskedValue.NUMBER),
+        ("Who approves travel?", None),
+        ("When was it moved, and how much did it cost?", None),
+    ],
+)
+def test_asked_value_follows_the_wording_of_the_question(
+    question: str, value: AskedValue | None
+) -> None:
+    assert asked_value(question) is value
 
 
 @pytest.mark.parametrize(

@@ -233,3 +233,26 @@ def test_read_sentences_over_the_window_are_kept_whole(make_hit: Callable[..., H
     text = "word " * 400 + "end."
     (sentence,) = read_sentences([make_hit(text)], FakeEmbedder())
     assert sentence.text == text
+
+
+@pytest.mark.parametrize(
+    ("question", "support"),
+    [
+        ("When was the guidance issued?", Support.UNSUPPORTED),
+        ("Who issued the guidance?", Support.SUPPORTED),
+    ],
+)
+def test_a_date_asked_for_is_not_taken_from_the_title(
+    question: str, support: Support, make_hit: Callable[..., Hit]
+) -> None:
+    embedder = FakeEmbedder()
+    hits = [make_hit("The board issued the guidance on modular contracts.", title="Guide 2014")]
+    sentences = read_sentences(hits, embedder)
+    shown = ShownEvidence(
+        sentences,
+        StemWeights(sentence.stems for sentence in sentences),
+        question,
+        tuple(label(hit) for hit in hits),
+    )
+    text = "In 2014 the board issued the guidance on modular contracts."
+    assert shown.verdict(text, embedder.embed_query(text)).support is support

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from assistant.evidence.facts import read_facts, unstated
+from assistant.evidence.facts import read_facts, states_date, states_number, unstated
 
 
 @pytest.mark.parametrize(
@@ -53,3 +53,17 @@ def test_unstated_facts_that_differ_are_named(
     claim: str, evidence: str, missing: tuple[str, ...]
 ) -> None:
     assert unstated(read_facts(claim), read_facts(evidence)) == missing
+
+
+@pytest.mark.parametrize(
+    ("text", "date", "number"),
+    [
+        ("It opened in 2012.", True, False),
+        ("It opened on 3 May.", True, False),
+        ("It opens at 9 am.", True, False),
+        ("It employs 40 people.", False, True),
+        ("It opened.", False, False),
+    ],
+)
+def test_states_date_and_number_tell_the_kinds_apart(text: str, date: bool, number: bool) -> None:
+    assert (states_date(text), states_number(text)) == (date, number)
