@@ -20,7 +20,7 @@ OVERLAP_WEIGHT = 0.6
 """Weight of the share of the question's rare words that a sentence holds."""
 PASSAGE_WEIGHT = 1.5
 """Weight of the passage's retrieval score."""
-VALUE_WEIGHT = 0.15
+VALUE_WEIGHT = 0.2
 """Weight of stating a value of the kind that the question asks for."""
 SAME_WORDS = 0.9
 """Jaccard similarity of word multisets from which two passages count as one."""

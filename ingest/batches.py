@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from threading import Event
 
@@ -33,6 +33,8 @@ PUBLISH_S = 20.0
 
 OnProgress = Callable[[float, int], None]
 """Takes bytes and documents done since the last call."""
+OnOutcomes = Callable[[Sequence[FileOutcome]], None]
+"""Takes what is durable since the last call."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +101,7 @@ class Batches:
         source: Name of the source.
         cancel: Once set, no more is embedded; what is complete can still be published.
         on_progress: Called with bytes and documents that are ready now and were not before.
+        on_outcomes: Called with what was published just now.
     """
 
     def __init__(
@@ -110,6 +113,7 @@ class Batches:
         source: str,
         cancel: Event,
         on_progress: OnProgress,
+        on_outcomes: OnOutcomes,
     ) -> None:
         self._writer = writer
         self._embedder = embedder
@@ -117,6 +121,7 @@ class Batches:
         self._source = source
         self._cancel = cancel
         self._on_progress = on_progress
+        self._on_outcomes = on_outcomes
         self._waiting: list[Change] = []
         self._n_waiting_chunks = 0
         self._ready = _Ready()
@@ -188,5 +193,6 @@ class Batches:
                 )
             )
         self.outcomes.extend(ready.outcomes)
+        self._on_outcomes(ready.outcomes)
         self._ready = _Ready()
         self._published_at = time.monotonic()

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from threading import Event
 
 from assistant.store.writer import CatalogWriter
 from ingest.parse_ahead import ParseAhead
 from ingest.settings import IngestSettings
 from ingest.source_run import SourceRun
-from ingest.sources import find_sources, list_files
+from ingest.sources import Found
 from ingest.types import FileOutcome
 from models.protocols import Embedder
 
@@ -42,15 +41,15 @@ class IngestReport:
 
 
 def ingest(
-    paths: Sequence[Path],
+    found: Sequence[Found],
     *,
     collection: str,
     writer: CatalogWriter,
-    data_dir: Path,
     embedder: Embedder,
     settings: IngestSettings,
     prune: bool = False,
     on_progress: Callable[[IngestProgress], None] = lambda _: None,
+    on_outcomes: Callable[[Sequence[FileOutcome]], None] = lambda _: None,
     cancel: Event | None = None,
 ) -> IngestReport:
     """Bring a collection in line with files and folders.
@@ -60,27 +59,24 @@ def ingest(
     common than withdrawn ones; to withdraw a document, delete it or remove the file and prune.
 
     Args:
-        paths: Files or folders. A folder is a source of its own; a file's source is its folder.
+        found: Sources with their files, as `find_files` returns them.
         collection: Name of an existing collection.
-        writer: Of `data_dir`; used in this thread only.
-        data_dir: No document itself where it lies below a path.
+        writer: Used in this thread only.
         embedder: Embeds only what is new or changed.
         settings: How to cut, and what a file may cost.
         prune: Remove the documents of given folders whose files are gone. Folders that cannot be
             listed keep theirs.
         on_progress: Called in this thread.
+        on_outcomes: Called in this thread with files whose outcome is durable, each file once.
         cancel: Once set, the run publishes what is complete and returns within seconds.
 
     Raises:
-        SourceUnavailableError: a path does not exist; nothing was changed.
         UnknownNameError: no such collection.
         IndexMismatchError: earlier documents were embedded by another embedder.
         StoreError: the data dir cannot be written; what was published before stays.
     """
     cancel = cancel or Event()
-    data_dir = data_dir.resolve()
-    listings = [(source, list_files(source, leave_out=data_dir)) for source in find_sources(paths)]
-    n_bytes = sum(file.size_bytes for _, listing in listings for file in listing.files)
+    n_bytes = sum(file.size_bytes for one in found for file in one.listing.files)
     n_bytes_done, n_documents_done = 0.0, 0
 
     def count(more_bytes: float, more_documents: int) -> None:
@@ -97,16 +93,16 @@ def ingest(
 
     outcomes: list[FileOutcome] = []
     with ParseAhead(settings, cancel=cancel) as parser:
-        for source, listing in listings:
+        for one in found:
             run = SourceRun(
-                source,
-                listing,
+                one,
                 collection=collection,
                 writer=writer,
                 embedder=embedder,
                 settings=settings,
                 cancel=cancel,
                 on_progress=count,
+                on_outcomes=on_outcomes,
             )
             outcomes.extend(run.run(parser, prune=prune))
     return IngestReport(

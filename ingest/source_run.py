@@ -12,7 +12,7 @@ from assistant.store.terms import document_label
 from assistant.store.types import ContentKey, DocumentPut, KnownFile, RejectionPut
 from assistant.store.writer import CatalogWriter
 from assistant.types import Version
-from ingest.batches import Batches, Change, ContentDraft, OnProgress
+from ingest.batches import Batches, Change, ContentDraft, OnOutcomes, OnProgress
 from ingest.chunking import Chunker
 from ingest.errors import RejectedFileError
 from ingest.parse_ahead import ParseAhead, Task, crash
@@ -20,7 +20,7 @@ from ingest.recipe import content_recipe, rejection_recipe
 from ingest.records import SUFFIX as RECORDS_SUFFIX
 from ingest.records import read_records
 from ingest.settings import IngestSettings
-from ingest.sources import FoundFile, Listing, Source, hash_file, names_a_topic, unreadable
+from ingest.sources import Found, FoundFile, hash_file, names_a_topic, unreadable
 from ingest.types import FileOutcome, FileStatus, ParsedDocument, Rejection, RejectReason
 from models.protocols import Embedder
 
@@ -37,20 +37,19 @@ class SourceRun:
     """Ingests one source once.
 
     Args:
-        source: The folder or files.
-        listing: What was found there.
+        found: The folder or files, and what was found there.
         collection: Name of an existing collection.
         writer: Used in the calling thread only.
         embedder: Measures, and embeds what is new.
         settings: How to cut, and what a file may cost.
         cancel: Once set, what is complete is published and the rest left.
         on_progress: Told of bytes and documents done.
+        on_outcomes: Told how files ended, as soon as that is durable.
     """
 
     def __init__(
         self,
-        source: Source,
-        listing: Listing,
+        found: Found,
         *,
         collection: str,
         writer: CatalogWriter,
@@ -58,14 +57,16 @@ class SourceRun:
         settings: IngestSettings,
         cancel: Event,
         on_progress: OnProgress,
+        on_outcomes: OnOutcomes,
     ) -> None:
-        self._source = source
-        self._listing = listing
+        self._source = found.source
+        self._listing = found.listing
         self._collection = collection
         self._writer = writer
         self._settings = settings
         self._cancel = cancel
         self._on_progress = on_progress
+        self._on_outcomes = on_outcomes
         self._chunker = Chunker(embedder, chunk_tokens=settings.chunk_tokens)
         self._recipe = content_recipe(settings, embedder.info)
         self._rejection_recipe = rejection_recipe(settings)
@@ -74,9 +75,10 @@ class SourceRun:
             writer,
             embedder,
             collection=collection,
-            source=source.name,
+            source=found.source.name,
             cancel=cancel,
             on_progress=on_progress,
+            on_outcomes=on_outcomes,
         )
         self._settled: list[FileOutcome] = []  # with nothing to publish
         self._found: set[str] = set()
@@ -93,11 +95,13 @@ class SourceRun:
         removals = () if self._cancel.is_set() else self._removals(prune=prune)
         self._batches.finish(removals)
         known = self._known_files()
-        self._settled.extend(
+        removed = [
             FileOutcome(document=path, status=FileStatus.REMOVED)
             for path in removals
             if self._known[path].document_id is not None
-        )
+        ]
+        self._settled.extend(removed)
+        self._on_outcomes(removed)
         outcomes = [*self._settled, *self._batches.outcomes]
         counted = (_counted(outcome, known.get(outcome.document)) for outcome in outcomes)
         return tuple(sorted(counted, key=lambda outcome: outcome.document))
@@ -170,6 +174,7 @@ class SourceRun:
             self._reject(task.document, None, task.record.rejection, size_bytes=task.size_bytes)
         elif outcome := self._outcome_if_known(task):
             self._settled.append(outcome)
+            self._on_outcomes([outcome])
             self._on_progress(task.size_bytes, 1)
         elif key := self._stored_content(task):
             self._put(task, key)
@@ -241,7 +246,12 @@ class SourceRun:
         else:
             status = FileStatus.INGESTED
         change = Change(
-            outcome=FileOutcome(document=task.document, status=status),
+            outcome=FileOutcome(
+                document=task.document,
+                status=status,
+                n_pages=len(content.parsed.pages) if content else 0,
+                n_chunks=len(content.chunks) if content else 0,
+            ),
             size_bytes=task.size_bytes,
             put=DocumentPut(path=task.document, content=key),
             content=content if key not in self._made else None,

@@ -8,7 +8,7 @@ import re
 import stat
 import unicodedata
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from assistant.types import Version
@@ -27,11 +27,13 @@ class Source:
     """Absolute, symbolic links resolved."""
     names: tuple[str, ...] | None
     """Files of `root` given by themselves; None: everything below it."""
+    alias: str | None = None
+    """What it is called, where its files only pass through `root`."""
 
     @property
     def name(self) -> str:
-        """The root as text, also where its name is not valid UTF-8."""
-        return document_name(str(self.root))
+        """The alias, or the root as text, also where its name is not valid UTF-8."""
+        return self.alias or document_name(str(self.root))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +60,45 @@ class Listing:
     def may_hold(self, document: str) -> bool:
         """Tell whether a document that was not found may still be there."""
         return any(document.startswith(f"{folder}/") or folder == "." for folder in self.unlisted)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """A source with its files."""
+
+    source: Source
+    listing: Listing
+
+
+def find_files(paths: Sequence[Path], *, leave_out: Path) -> tuple[Found, ...]:
+    """Return the sources that `paths` are or lie in, with their files.
+
+    Args:
+        paths: Files or folders. A folder is a source of its own; a file's source is its folder.
+        leave_out: A folder that is none of the documents: the data dir.
+
+    Raises:
+        SourceUnavailableError: a path does not exist.
+    """
+    leave_out = leave_out.resolve()
+    return tuple(
+        Found(source=source, listing=list_files(source, leave_out=leave_out))
+        for source in find_sources(paths)
+    )
+
+
+def received_files(root: Path, alias: str, files: Iterable[tuple[str, Path]]) -> Found:
+    """Return files that were sent by somebody, as a source that all of them share.
+
+    Args:
+        root: The folder in which they lie.
+        alias: What their source is called, so that a file sent again is a new version.
+        files: Name as the sender knows it, and where the bytes lie under whatever name.
+    """
+    found = [replace(_examined(path, root), document=document_name(name)) for name, path in files]
+    names = tuple(file.document for file in found)
+    source = Source(root=root, names=names, alias=alias)
+    return Found(source=source, listing=Listing(files=_with_names_once(found), unlisted=()))
 
 
 def find_sources(paths: Sequence[Path]) -> tuple[Source, ...]:

@@ -24,8 +24,9 @@ from assistant.store.documents import (
     summary,
 )
 from assistant.store.index import Index
+from assistant.store.jobs import Jobs
 from assistant.store.layout import Layout
-from assistant.store.lock import WriterLock
+from assistant.store.lock import ProcessLock
 from assistant.store.originals import Originals
 from assistant.store.postings import Int64s
 from assistant.store.rows import (
@@ -85,7 +86,7 @@ def _migrate(layout: Layout, database: Database) -> None:
     deadline = time.monotonic() + MIGRATION_WAIT_S
     while database.needs_migration():
         try:
-            with WriterLock(layout.lock, wait_s=MIGRATION_POLL_S):
+            with ProcessLock(layout.lock, wait_s=MIGRATION_POLL_S):
                 database.migrate()
         except WriterBusyError:
             # A writer migrates first, then may hold the lock for hours: only the schema matters.
@@ -111,6 +112,7 @@ class Catalog:
 
     Attributes:
         conversations: What people asked; read and written beside the one writer of documents.
+        jobs: Work left for that writer.
     """
 
     def __init__(self, layout: Layout, database: Database) -> None:
@@ -118,6 +120,7 @@ class Catalog:
         self._folder = IndexFolder(layout.index)
         self._originals = Originals(layout.originals)
         self.conversations = Conversations(database)
+        self.jobs = Jobs(database)
 
     # Documents
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,3 +32,22 @@ class Layout:
     def lock(self) -> Path:
         """Held by whoever writes."""
         return self.root / "writer.lock"
+
+    @property
+    def uploads(self) -> Path:
+        """Files that were sent and wait to be taken in, by job and file."""
+        return self.root / "uploads"
+
+    def upload(self, job_id: int, document: str) -> Path:
+        """Where a file that was sent lies until it is taken in; its name is no part of the path."""
+        return self.uploads / str(job_id) / hashlib.sha256(document.encode()).hexdigest()
+
+    @property
+    def server_lock(self) -> Path:
+        """Held by the web process, to which other commands hand their writing."""
+        return self.root / "server.lock"
+
+    @property
+    def worker_lock(self) -> Path:
+        """Held by the process that carries out queued jobs."""
+        return self.root / "worker.lock"

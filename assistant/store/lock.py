@@ -1,4 +1,4 @@
-"""One writer at a time on a data dir, across processes."""
+"""One process at a time: one writer on a data dir, one server."""
 
 from __future__ import annotations
 
@@ -15,17 +15,25 @@ from assistant.errors import WriterBusyError
 POLL_S = 0.1
 
 
-class WriterLock:
+class ProcessLock:
     """Held from `with` to its end; the kernel frees it when the process dies, however it dies.
 
     Args:
         path: The lock file; it stays, its content names the last holder.
         wait_s: How long to wait for another holder, 0: not at all.
+        refusal: What another holder is doing, and what to do about it.
     """
 
-    def __init__(self, path: Path, *, wait_s: float) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        wait_s: float,
+        refusal: str = "is writing to it; wait until it is done or stop it",
+    ) -> None:
         self._path = path
         self._wait_s = wait_s
+        self._refusal = refusal
         self._fd = -1
 
     def __enter__(self) -> Self:
@@ -41,8 +49,8 @@ class WriterLock:
                 holder = os.pread(self._fd, 1000, 0).decode("utf-8", "replace").strip()
                 os.close(self._fd)
                 message = (
-                    f"cannot write to {str(self._path.parent)!r}: {holder or 'another process'} "
-                    "is writing to it; wait until it is done or stop it"
+                    f"cannot write to {str(self._path.parent)!r}: "
+                    f"{holder or 'another process'} {self._refusal}"
                 )
                 raise WriterBusyError(message)
             time.sleep(POLL_S)
@@ -59,6 +67,21 @@ class WriterLock:
         # Unlocked, not only closed: forked children may still hold the descriptor.
         fcntl.flock(self._fd, fcntl.LOCK_UN)
         os.close(self._fd)
+
+    @staticmethod
+    def is_held(path: Path) -> bool:
+        """Tell whether a process holds a lock now; none is made."""
+        try:
+            fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return False
+        try:
+            fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        finally:
+            os.close(fd)  # and with it the lock that was taken to see
+        return False
 
     def _try_lock(self) -> bool:
         try:

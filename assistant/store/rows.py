@@ -7,6 +7,7 @@ document → source → collection → grant → group → user.
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, MetaData, UniqueConstraint
@@ -14,7 +15,12 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import JSON
 
 from assistant.access import Role
-from assistant.store.types import Feedback
+from assistant.store.types import Feedback, JobKind, JobState
+
+
+def _one_of(column: str, values: type[StrEnum]) -> CheckConstraint:
+    listed = ", ".join(repr(value.value) for value in values)
+    return CheckConstraint(f"{column} IN ({listed})", name=column)
 
 
 class Base(DeclarativeBase):
@@ -249,9 +255,7 @@ class TurnRow(Base):
     feedback: Mapped[str | None]
     comment: Mapped[str]
     __table_args__ = (
-        CheckConstraint(
-            f"feedback IN ({', '.join(repr(value.value) for value in Feedback)})", name="feedback"
-        ),
+        _one_of("feedback", Feedback),
         # What a reader gave feedback on must never come to be another reply.
         {"sqlite_autoincrement": True},
     )
@@ -266,3 +270,50 @@ class TurnDocumentRow(Base):
         ForeignKey("turns.id", ondelete="CASCADE"), primary_key=True
     )
     document_id: Mapped[str] = mapped_column(primary_key=True, index=True)
+
+
+class JobRow(Base):
+    """Work for the one writer; kept after its end until somebody has seen it."""
+
+    __tablename__ = "jobs"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    kind: Mapped[str]
+    request: Mapped[dict[str, Any]] = mapped_column(JSON)
+    requested_by: Mapped[str]
+    state: Mapped[str] = mapped_column(index=True)
+    is_stopping: Mapped[bool]
+    n_attempts: Mapped[int]
+    n_bytes: Mapped[int]
+    n_bytes_done: Mapped[int]
+    created_at: Mapped[str]
+    started_at: Mapped[str | None]
+    finished_at: Mapped[str | None]
+    error: Mapped[str | None]
+    __table_args__ = (
+        _one_of("kind", JobKind),
+        _one_of("state", JobState),
+        # Its id names the folder of its files, which must never come to be another job's.
+        {"sqlite_autoincrement": True},
+    )
+
+
+class JobFileRow(Base):
+    """A file of a job; without a status it waits."""
+
+    __tablename__ = "job_files"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    job_id: Mapped[int] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"))
+    document: Mapped[str]
+    size_bytes: Mapped[int]
+    status: Mapped[str | None]
+    reason: Mapped[str | None]
+    detail: Mapped[str | None]
+    n_pages: Mapped[int]
+    n_chunks: Mapped[int]
+    flags: Mapped[list[str]] = mapped_column(JSON)
+    __table_args__ = (
+        UniqueConstraint("job_id", "document"),
+        {"sqlite_autoincrement": True},
+    )

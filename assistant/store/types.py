@@ -283,6 +283,76 @@ class StoredTurn:
         return f"StoredTurn({self.turn_id}, {len(self.question)} chars)"
 
 
+class JobKind(StrEnum):
+    """What a job asks of the writer."""
+
+    UPLOAD = "upload"
+    """Take in files that were sent; more may come."""
+    INGEST = "ingest"
+    """Bring a collection in line with files and folders of this machine."""
+    CHANGE = "change"
+    """Anything else: a grant, a deletion."""
+
+
+class JobState(StrEnum):
+    """How far a job is."""
+
+    WAITING = "waiting"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    STOPPED = "stopped"
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing more happens unless somebody asks for it."""
+        return self not in (JobState.WAITING, JobState.RUNNING)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """Work for the one writer."""
+
+    job_id: int
+    kind: JobKind
+    request: dict[str, Any]
+    """What to do; its keys are those of whoever carries it out."""
+    requested_by: str
+    state: JobState
+    is_stopping: bool
+    """Whether somebody asked to stop it."""
+    n_attempts: int
+    """How often it was begun; more than once where the process died in the middle."""
+    n_bytes: int
+    n_bytes_done: int
+    created_at: str
+    """ISO time, UTC; so are the next two."""
+    started_at: str | None
+    finished_at: str | None
+    error: str | None
+    """Why it failed."""
+    n_files: int
+    n_waiting: int
+    """Files without an outcome."""
+    n_rejected: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobFile:
+    """A file of a job."""
+
+    file_id: int
+    document: str
+    size_bytes: int
+    status: str | None = None
+    """How it ended, in the words of `ingest.types.FileStatus`; None while it waits."""
+    reason: str | None = None
+    detail: str | None = None
+    n_pages: int = 0
+    n_chunks: int = 0
+    flags: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CorpusCounts:
     """How much there is."""

@@ -17,7 +17,7 @@ from assistant.store.conversations import forget_documents
 from assistant.store.database import Database
 from assistant.store.index import IndexRefresh, now, refresh_index
 from assistant.store.layout import Layout
-from assistant.store.lock import WriterLock
+from assistant.store.lock import ProcessLock
 from assistant.store.originals import Originals
 from assistant.store.publishing import apply_batch, purge_contents
 from assistant.store.rows import (
@@ -54,7 +54,7 @@ def open_writer(data_dir: Path, *, wait_s: float = DEFAULT_WAIT_S) -> Iterator[C
     layout = Layout(data_dir)
     database = open_database(layout)
     try:
-        with WriterLock(layout.lock, wait_s=wait_s):
+        with ProcessLock(layout.lock, wait_s=wait_s):
             database.migrate()
             writer = CatalogWriter(layout, database)
             writer.remove_leftovers()

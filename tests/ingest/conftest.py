@@ -13,6 +13,7 @@ from ingest import parse_ahead
 from ingest.parsing.sandbox import ParserPool
 from ingest.pipeline import IngestReport, ingest
 from ingest.settings import IngestSettings
+from ingest.sources import find_files
 from ingest.types import FileOutcome, FileStatus
 from models.fakes import FakeEmbedder
 from models.types import FloatMatrix
@@ -50,10 +51,9 @@ class Corpus:
 
     def ingest(self, *paths: Path, **options: object) -> IngestReport:
         return ingest(
-            paths or (self.folder,),
+            find_files(paths or (self.folder,), leave_out=self.data_dir),
             collection=self.collection,
             writer=self.writer,
-            data_dir=self.data_dir,
             embedder=self.embedder,
             settings=self.settings,
             **options,  # type: ignore[arg-type]

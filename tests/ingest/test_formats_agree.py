@@ -20,6 +20,7 @@ from assistant.text import words
 from assistant.types import Hit
 from ingest.pipeline import ingest
 from ingest.settings import IngestSettings
+from ingest.sources import find_files
 from models.embedding import SentenceTransformerEmbedder
 
 SUITES = Path(__file__).with_name("formats")
@@ -59,10 +60,9 @@ def test_formats_of_one_document_hold_the_same_answers(
         with open_writer(tmp_path / Path(file).suffix[1:]) as writer:
             writer.add_collection("documents")
             ingest(
-                [shared_data / "corpora" / file],
+                find_files([shared_data / "corpora" / file], leave_out=tmp_path),
                 collection="documents",
                 writer=writer,
-                data_dir=tmp_path,
                 embedder=embedder,
                 settings=IngestSettings(parser_processes=1),
             )

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from assistant.store import writer
-from assistant.store.lock import WriterLock
+from assistant.store.lock import ProcessLock
 from tests.ui.conftest import Plinth
 
 
@@ -55,7 +55,7 @@ def test_doctor_repair_while_another_process_writes_names_it_and_exits_1(
     asking: Plinth, data_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(writer, "open_writer", partial(writer.open_writer, wait_s=0.0))
-    with WriterLock(data_dir / "writer.lock", wait_s=0.0):
+    with ProcessLock(data_dir / "writer.lock", wait_s=0.0):
         done = asking("doctor", "--repair")
     assert done.exit_code == 1
     assert "is writing to it" in done.stderr

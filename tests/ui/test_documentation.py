@@ -17,6 +17,8 @@ FLAG = re.compile(r'flags\.add\("([a-z-]+)"\)')
 
 def commands() -> Iterator[tuple[str, str, set[str]]]:
     for group, command in typer.main.get_command(build_app()).commands.items():
+        if command.hidden:  # for other programs of Plinth only
+            continue
         for name, inner in getattr(command, "commands", {"": command}).items():
             yield group, name, {option for one in inner.params for option in one.opts}
 

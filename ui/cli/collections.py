@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from ui.cli.hand_over import change
 from ui.cli.options import DataDir, Json
 from ui.cli.terminal import print_json
 
@@ -47,10 +48,9 @@ def add(data_dir: DataDir, collection: CollectionName) -> None:
 
     Example: plinth collections add hr
     """
-    from assistant.store.writer import open_writer  # heavy: not for --help
+    from assistant.store.changes import Change  # heavy: not for --help
 
-    with open_writer(data_dir) as writer:
-        writer.add_collection(collection)
+    change(data_dir, Change.ADD_COLLECTION, name=collection)
 
 
 @app.command()
@@ -59,10 +59,9 @@ def grant(data_dir: DataDir, collection: CollectionName, group: GroupName) -> No
 
     Example: plinth collections grant hr staff
     """
-    from assistant.store.writer import open_writer  # heavy: not for --help
+    from assistant.store.changes import Change  # heavy: not for --help
 
-    with open_writer(data_dir) as writer:
-        writer.grant(collection, group)
+    change(data_dir, Change.GRANT, collection=collection, group=group)
 
 
 @app.command()
@@ -71,7 +70,6 @@ def revoke(data_dir: DataDir, collection: CollectionName, group: GroupName) -> N
 
     Example: plinth collections revoke hr staff
     """
-    from assistant.store.writer import open_writer  # heavy: not for --help
+    from assistant.store.changes import Change  # heavy: not for --help
 
-    with open_writer(data_dir) as writer:
-        writer.revoke(collection, group)
+    change(data_dir, Change.REVOKE, collection=collection, group=group)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ui.cli.corpus import resolve_reader
+from ui.cli.hand_over import change
 from ui.cli.options import AsUser, Collection, DataDir, Json
 from ui.cli.terminal import note, place, print_json, printable
 
@@ -82,7 +83,7 @@ def delete(
     """
     from assistant.access import OPERATOR
     from assistant.store.catalog import open_catalog  # heavy: not for --help
-    from assistant.store.writer import open_writer
+    from assistant.store.changes import Change
 
     with open_catalog(data_dir) as catalog:
         found = _find(catalog, document, OPERATOR)
@@ -91,8 +92,7 @@ def delete(
             raise typer.BadParameter("there is no terminal to ask on; add --yes to delete")
         question = f"Delete {found.document!r} of collection {found.collection!r}?"
         typer.confirm(printable(question), abort=True, err=True)
-    with open_writer(data_dir) as writer:
-        writer.delete_document(found.document_id)
+    change(data_dir, Change.DELETE_DOCUMENT, document_id=found.document_id)
     note(printable(f"deleted {found.document!r}"))
 
 

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from ui.cli.hand_over import change
 from ui.cli.options import DataDir, Json
 from ui.cli.terminal import print_json
 
@@ -44,10 +45,9 @@ def add(data_dir: DataDir, group: GroupName) -> None:
 
     Example: plinth groups add staff
     """
-    from assistant.store.writer import open_writer  # heavy: not for --help
+    from assistant.store.changes import Change  # heavy: not for --help
 
-    with open_writer(data_dir) as writer:
-        writer.add_group(group)
+    change(data_dir, Change.ADD_GROUP, name=group)
 
 
 @app.command()
@@ -56,7 +56,6 @@ def remove(data_dir: DataDir, group: GroupName) -> None:
 
     Example: plinth groups remove staff
     """
-    from assistant.store.writer import open_writer  # heavy: not for --help
+    from assistant.store.changes import Change  # heavy: not for --help
 
-    with open_writer(data_dir) as writer:
-        writer.remove_group(group)
+    change(data_dir, Change.REMOVE_GROUP, name=group)

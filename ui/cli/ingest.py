@@ -14,14 +14,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ingest.types import FileOutcome, FileStatus
+from ui.cli.hand_over import COMMAND_LINE
 from ui.cli.ingest_progress import show_progress
 from ui.cli.options import DataDir, Json
 from ui.cli.terminal import note, print_json, printable
 from ui.settings import load_settings
 
 if TYPE_CHECKING:
-    from assistant.store.writer import CatalogWriter
+    from assistant.store.types import Job
     from ingest.pipeline import IngestReport
+    from ingest.requests import IngestRequest
 
 DEFAULT_COLLECTION = "documents"
 EXIT_INTERRUPTED = 130
@@ -47,27 +49,18 @@ def ingest(
     Example: plinth ingest handbook/ --collection hr --group staff
     """
     # Heavy imports: `--help` does without them.
-    from assistant.store.writer import open_writer
-    from ingest.pipeline import ingest as run_ingest
+    from ingest.requests import IngestRequest
     from ingest.sources import find_sources
-    from models.factory import build_embedder
+    from ui.cli.hand_over import server_runs
 
-    settings = load_settings(data_dir)
     find_sources(paths)  # a wrong path is an error before anything is made
-    embedder = build_embedder(settings.models)
-    with open_writer(data_dir) as writer, _interruptible() as cancel, show_progress() as progress:
-        _prepare(writer, collection, groups or [])
-        report = run_ingest(
-            paths,
-            collection=collection,
-            writer=writer,
-            data_dir=data_dir,
-            embedder=embedder,
-            settings=settings.ingest,
-            prune=prune,
-            on_progress=progress,
-            cancel=cancel,
-        )
+    request = IngestRequest(
+        paths=tuple(path.absolute() for path in paths),
+        collection=collection,
+        groups=tuple(groups or ()),
+        prune=prune,
+    )
+    report = (_hand_over if server_runs(data_dir) else _ingest_here)(data_dir, request)
     if as_json:
         print_json(report_to_json(report))
     else:
@@ -116,18 +109,57 @@ def _print_summary(report: IngestReport) -> None:
         print("No files found.")
 
 
-def _prepare(writer: CatalogWriter, collection: str, groups: list[str]) -> None:
-    """Make the collection if there is none and grant it; unknown groups are an error first."""
-    from assistant.errors import UnknownNameError
+def _ingest_here(data_dir: Path, request: IngestRequest) -> IngestReport:
+    from assistant.store.writer import open_writer
+    from ingest.pipeline import ingest as run_ingest
+    from ingest.requests import prepare_collection
+    from ingest.sources import find_files
+    from models.factory import build_embedder
 
-    known_groups = {group.name for group in writer.catalog.groups()}
-    if unknown := [name for name in groups if name not in known_groups]:
-        message = f"no group {unknown[0]!r}; `plinth groups list` shows the names"
-        raise UnknownNameError(message)
-    if collection not in {known.name for known in writer.catalog.collections()}:
-        writer.add_collection(collection)
-    for group in groups:
-        writer.grant(collection, group)
+    settings = load_settings(data_dir)
+    embedder = build_embedder(settings.models)
+    with open_writer(data_dir) as writer, _interruptible() as cancel, show_progress() as progress:
+        prepare_collection(writer, request.collection, request.groups)
+        return run_ingest(
+            find_files(request.paths, leave_out=data_dir),
+            collection=request.collection,
+            writer=writer,
+            embedder=embedder,
+            settings=settings.ingest,
+            prune=request.prune,
+            on_progress=progress,
+            cancel=cancel,
+        )
+
+
+def _hand_over(data_dir: Path, request: IngestRequest) -> IngestReport:
+    """Let the running server ingest, and follow it; Ctrl-C stops it there."""
+    from assistant.store.catalog import open_catalog
+    from assistant.store.types import JobKind, JobState
+    from ingest.pipeline import IngestProgress, IngestReport
+    from ingest.requests import outcome_of
+    from ui.cli.hand_over import follow
+
+    with open_catalog(data_dir) as catalog, _interruptible() as cancel, show_progress() as progress:
+        job_id = catalog.jobs.add(JobKind.INGEST, request.to_json(), COMMAND_LINE)
+
+        def show(job: Job) -> None:
+            progress(
+                IngestProgress(
+                    n_bytes=job.n_bytes,
+                    n_bytes_done=job.n_bytes_done,
+                    n_documents_done=job.n_files - job.n_waiting,
+                )
+            )
+
+        job = follow(catalog.jobs, job_id, on_change=show, cancel=cancel)
+        outcomes = [*filter(None, map(outcome_of, catalog.jobs.files(job_id)))]
+        catalog.jobs.remove_if_over(job_id)
+        return IngestReport(
+            outcomes=tuple(sorted(outcomes, key=lambda outcome: outcome.document)),
+            index_generation=catalog.current_generation(),
+            is_interrupted=job.state is JobState.STOPPED,
+        )
 
 
 @contextmanager

@@ -17,7 +17,19 @@ EXIT_ERROR = 1
 
 def build_app() -> typer.Typer:
     """Compose the command line from its groups."""
-    from ui.cli import ask, collections, docs, doctor, evals, groups, ingest, models, search, serve
+    from ui.cli import (
+        ask,
+        collections,
+        docs,
+        doctor,
+        evals,
+        groups,
+        ingest,
+        models,
+        search,
+        serve,
+        work,
+    )
 
     app = typer.Typer(
         help="Answers from your own documents, every sentence proven.",
@@ -30,6 +42,7 @@ def build_app() -> typer.Typer:
     app.command("search")(search.search)
     app.command("ask")(ask.ask)
     app.command("serve")(serve.serve)
+    app.command("work", hidden=True)(work.work)
     app.command("doctor")(doctor.doctor)
     app.add_typer(docs.app, name="docs")
     app.add_typer(collections.app, name="collections")

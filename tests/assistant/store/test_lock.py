@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 from assistant.errors import WriterBusyError
-from assistant.store.lock import WriterLock
+from assistant.store.lock import ProcessLock
 
 HOLD = """
 import sys
 from pathlib import Path
-from assistant.store.lock import WriterLock
-with WriterLock(Path(sys.argv[1]), wait_s=0):
+from assistant.store.lock import ProcessLock
+with ProcessLock(Path(sys.argv[1]), wait_s=0):
     print("held", flush=True)
     sys.stdin.read()
 """
@@ -22,14 +22,14 @@ with WriterLock(Path(sys.argv[1]), wait_s=0):
 def test_lock_held_twice_is_refused_naming_the_holder(tmp_path: Path) -> None:
     path = tmp_path / "writer.lock"
     busy = pytest.raises(WriterBusyError, match=r"process \d+ \(.+\) is writing")
-    with WriterLock(path, wait_s=0), busy, WriterLock(path, wait_s=0.15):
+    with ProcessLock(path, wait_s=0), busy, ProcessLock(path, wait_s=0.15):
         pass
 
 
 def test_lock_of_ended_holder_can_be_taken(tmp_path: Path) -> None:
     path = tmp_path / "writer.lock"
     for _ in range(2):
-        with WriterLock(path, wait_s=0):
+        with ProcessLock(path, wait_s=0):
             pass
 
 
@@ -45,8 +45,8 @@ def test_lock_of_killed_process_is_freed(tmp_path: Path) -> None:
         assert holder.stdout is not None
         assert holder.stdout.readline() == "held\n"
         with pytest.raises(WriterBusyError, match=f"process {holder.pid}"):
-            WriterLock(path, wait_s=0).__enter__()
+            ProcessLock(path, wait_s=0).__enter__()
         holder.kill()
         holder.wait()
-    with WriterLock(path, wait_s=0):
+    with ProcessLock(path, wait_s=0):
         pass

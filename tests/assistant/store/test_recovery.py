@@ -15,7 +15,7 @@ from assistant.errors import IndexDamagedError, WriterBusyError
 from assistant.store import catalog as catalog_module
 from assistant.store.catalog import open_catalog
 from assistant.store.database import Database
-from assistant.store.lock import WriterLock
+from assistant.store.lock import ProcessLock
 from assistant.store.segments import IndexFolder
 from assistant.store.writer import CatalogWriter, open_writer
 from tests.assistant.corpora import EMBEDDER, open_retriever, publish
@@ -25,7 +25,7 @@ import os, signal, sys
 from pathlib import Path
 from assistant.store import writer as writer_module
 from assistant.store.database import Database
-from assistant.store.lock import WriterLock
+from assistant.store.lock import ProcessLock
 from assistant.store.segments import IndexFolder
 from assistant.store.writer import CatalogWriter, open_writer
 from tests.assistant.corpora import publish
@@ -181,16 +181,16 @@ def test_open_catalog_beside_a_writer_that_has_migrated_does_not_wait_for_its_en
     data_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     data_dir.mkdir()
-    enter = WriterLock.__enter__
+    enter = ProcessLock.__enter__
 
-    def migrated_by_another(self: WriterLock) -> WriterLock:
-        monkeypatch.setattr(WriterLock, "__enter__", enter)
+    def migrated_by_another(self: ProcessLock) -> ProcessLock:
+        monkeypatch.setattr(ProcessLock, "__enter__", enter)
         database = Database(data_dir / "catalog.sqlite")
         database.migrate()
         database.close()
         raise WriterBusyError
 
-    monkeypatch.setattr(WriterLock, "__enter__", migrated_by_another)
+    monkeypatch.setattr(ProcessLock, "__enter__", migrated_by_another)
     with open_catalog(data_dir) as catalog:
         assert catalog.collections() == ()
 
@@ -201,5 +201,5 @@ def test_open_catalog_of_old_schema_beside_a_stuck_writer_ends(
     data_dir.mkdir()
     monkeypatch.setattr(catalog_module, "MIGRATION_WAIT_S", 0)
     busy = pytest.raises(WriterBusyError)
-    with WriterLock(data_dir / "writer.lock", wait_s=0), busy, open_catalog(data_dir):
+    with ProcessLock(data_dir / "writer.lock", wait_s=0), busy, open_catalog(data_dir):
         pass

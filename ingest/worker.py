@@ -1,0 +1,211 @@
+"""Carries out the queue: the one writer while a server runs.
+
+A job that is stopped, interrupted by a change or cut off with the process loses nothing that was
+published, and goes on with the rest: ingesting is a comparison, so doing it again is harmless.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Event
+
+from assistant.errors import AssistantError, WriterBusyError
+from assistant.store.changes import Change, apply_change
+from assistant.store.jobs import Jobs
+from assistant.store.layout import Layout
+from assistant.store.types import Job, JobFile, JobKind
+from assistant.store.writer import CatalogWriter, open_writer
+from ingest.pipeline import IngestProgress, IngestReport, ingest
+from ingest.requests import UPLOADS, IngestRequest, job_file, prepare_collection
+from ingest.settings import IngestSettings
+from ingest.sources import Found, find_files, received_files
+from ingest.types import FileOutcome, FileStatus
+from models.errors import ModelError
+from models.protocols import Embedder
+
+_LOG = logging.getLogger(__name__)
+POLL_S = 0.3
+BUSY_WAIT_S = 2.0
+MOST_ATTEMPTS = 3
+UNEXPECTED = "something went wrong that should not; the server's log says what. Try it again"
+
+
+class Worker:
+    """Works off the jobs of one data dir until it is told to close.
+
+    Args:
+        data_dir: The data dir; no other worker runs on it.
+        jobs: Its queue.
+        embedder: Called when the first document comes; loading takes seconds.
+        settings: How to cut, and what a file may cost.
+        closing: Once set, what is complete is published, and `run` returns within seconds.
+    """
+
+    def __init__(
+        self,
+        *,
+        data_dir: Path,
+        jobs: Jobs,
+        embedder: Callable[[], Embedder],
+        settings: IngestSettings,
+        closing: Event,
+    ) -> None:
+        self._layout = Layout(data_dir)
+        self._jobs = jobs
+        self._embedder = embedder
+        self._settings = settings
+        self._closing = closing
+
+    def run(self) -> None:
+        """Work until closed."""
+        self._jobs.recover()
+        while not self._closing.is_set():
+            if not self.work_once():
+                self._closing.wait(POLL_S)
+
+    def work_once(self) -> bool:
+        """Carry out the next job, if there is one; tell whether there was."""
+        job = self._jobs.begin()
+        if job is None:
+            return False
+        if job.n_attempts > MOST_ATTEMPTS:
+            error = f"the process ended {MOST_ATTEMPTS} times in the middle of it; see its log"
+            self._jobs.finish(job.job_id, error)
+            return True
+        try:
+            with open_writer(self._layout.root, wait_s=BUSY_WAIT_S) as writer:
+                self._carry_out(job, writer)
+        except WriterBusyError:
+            self._jobs.pause(job.job_id)
+            return False
+        except (AssistantError, ModelError) as error:
+            self._jobs.finish(job.job_id, str(error))
+        except Exception as error:  # noqa: BLE001 - the boundary: one job fails alone
+            _LOG.error("job %d ended unexpectedly", job.job_id, exc_info=error)
+            self._jobs.finish(job.job_id, UNEXPECTED)
+        return True
+
+    def _carry_out(self, job: Job, writer: CatalogWriter) -> None:
+        if job.kind is JobKind.CHANGE:
+            apply_change(writer, Change(job.request["change"]), job.request["arguments"])
+            self._jobs.finish(job.job_id)
+            return
+        request = IngestRequest.from_json(job.request)
+        prepare_collection(writer, request.collection, request.groups)
+        if job.kind is JobKind.UPLOAD:
+            self._take_in(job, request, writer, self._received(job))
+        else:
+            found = find_files(request.paths, leave_out=self._layout.root)
+            self._take_in(job, request, writer, found)
+
+    def _received(self, job: Job) -> tuple[Found, ...]:
+        folder = self._layout.uploads / str(job.job_id)
+        waiting = [file for file in self._jobs.files(job.job_id) if file.status is None]
+        files = [(one.document, self._layout.upload(job.job_id, one.document)) for one in waiting]
+        return (received_files(folder, UPLOADS, files),)
+
+    def _take_in(
+        self, job: Job, request: IngestRequest, writer: CatalogWriter, found: Sequence[Found]
+    ) -> None:
+        sizes = {file.document: file.size_bytes for one in found for file in one.listing.files}
+
+        progress = _Throttled(
+            lambda now: self._jobs.report_bytes(job.job_id, now.n_bytes, now.n_bytes_done)
+        )
+        outcomes = _Gathered(lambda ended: self._jobs.report_files(job.job_id, ended))
+        with self._watched(job) as cancel:
+            report = ingest(
+                found,
+                collection=request.collection,
+                writer=writer,
+                embedder=self._embedder(),
+                settings=self._settings,
+                prune=request.prune,
+                on_progress=progress,
+                on_outcomes=outcomes,
+                cancel=cancel,
+            )
+        self._settle(job, report, sizes)
+
+    def _settle(self, job: Job, report: IngestReport, sizes: dict[str, int]) -> None:
+        """Store the final counts, drop what was taken in, and say how the job stands."""
+        self._jobs.report_files(job.job_id, [job_file(outcome) for outcome in report.outcomes])
+        if job.kind is JobKind.UPLOAD:
+            if not report.is_interrupted:
+                self._settle_records(job, report, sizes)
+            for file in self._jobs.files(job.job_id):
+                if file.status not in (None, FileStatus.REJECTED.value):
+                    self._layout.upload(job.job_id, file.document).unlink(missing_ok=True)
+        is_stopping = self._jobs.get(job.job_id).is_stopping
+        if report.is_interrupted and not is_stopping:
+            self._jobs.pause(job.job_id)
+        else:
+            self._jobs.finish(job.job_id)
+
+    def _settle_records(self, job: Job, report: IngestReport, sizes: dict[str, int]) -> None:
+        """A file of records has no outcome of its own: its records do."""
+        named = {outcome.document for outcome in report.outcomes}
+        self._jobs.report_files(
+            job.job_id,
+            [
+                JobFile(
+                    file_id=0, document=document, size_bytes=size, status=FileStatus.INGESTED.value
+                )
+                for document, size in sizes.items()
+                if document not in named
+            ],
+        )
+
+    @contextmanager
+    def _watched(self, job: Job) -> Iterator[Event]:
+        """Yield an event that is set as soon as the job should give way."""
+        cancel, done = Event(), Event()
+
+        def watch() -> None:
+            while not done.wait(POLL_S):
+                if self._closing.is_set() or self._jobs.is_wanted_elsewhere(job.job_id):
+                    cancel.set()
+                    return
+
+        watcher = threading.Thread(target=watch, name="watch-job")
+        watcher.start()
+        try:
+            yield cancel
+        finally:
+            done.set()
+            watcher.join()
+
+
+class _Throttled:
+    """Passes on the first report, the last one and a few between: each is a transaction."""
+
+    def __init__(self, report: Callable[[IngestProgress], None]) -> None:
+        self._report = report
+        self._reported_s = -math.inf
+
+    def __call__(self, progress: IngestProgress) -> None:
+        is_last = progress.n_bytes_done >= progress.n_bytes
+        if is_last or time.monotonic() - self._reported_s >= POLL_S:
+            self._reported_s = time.monotonic()
+            self._report(progress)
+
+
+class _Gathered:
+    """Passes outcomes on together, a few times a second; the job's end brings what is left."""
+
+    def __init__(self, report: Callable[[Sequence[JobFile]], None]) -> None:
+        self._report = report
+        self._ended: list[JobFile] = []
+        self._reported_s = -math.inf
+
+    def __call__(self, outcomes: Sequence[FileOutcome]) -> None:
+        self._ended.extend(map(job_file, outcomes))
+        if time.monotonic() - self._reported_s >= POLL_S:
+            self._report(self._ended)
+            self._ended, self._reported_s = [], time.monotonic()

@@ -1,0 +1,56 @@
+"""`plinth work`: the process behind `plinth serve` that carries out the queue."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from functools import cache
+from threading import Event
+
+from ui.cli.options import DataDir
+from ui.settings import load_settings
+
+NICENESS = 10
+"""Questions come first: whoever ingests can wait a little longer."""
+PREDECESSOR_WAIT_S = 60.0
+
+
+def work(data_dir: DataDir) -> None:
+    """Carry out queued jobs until standard input closes; started by `plinth serve`.
+
+    Example: plinth work </dev/null
+    """
+    from assistant.store.catalog import open_catalog
+    from assistant.store.layout import Layout
+    from assistant.store.lock import ProcessLock
+    from ingest.worker import Worker
+    from models.factory import build_embedder
+
+    settings = load_settings(data_dir)
+    closing = Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: closing.set())
+    # The parent holds the other end: however it ends, this process notices.
+    threading.Thread(target=_close_at_end_of_input, args=(closing,), daemon=True).start()
+    os.nice(NICENESS)
+    lock = ProcessLock(
+        Layout(data_dir).worker_lock,
+        wait_s=PREDECESSOR_WAIT_S,
+        refusal="is carrying out its jobs; wait until it is done or stop it",
+    )
+    with open_catalog(data_dir) as catalog, lock:
+        Worker(
+            data_dir=data_dir,
+            jobs=catalog.jobs,
+            embedder=cache(lambda: build_embedder(settings.models)),
+            settings=settings.ingest,
+            closing=closing,
+        ).run()
+
+
+def _close_at_end_of_input(closing: Event) -> None:
+    while sys.stdin.buffer.read(1):
+        pass
+    closing.set()
