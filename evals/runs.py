@@ -12,7 +12,7 @@ import logging
 import os
 import secrets
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -98,6 +98,13 @@ class Run:
     def n_replies(self) -> int:
         """Cases that have a reply; as quick."""
         return sum(_count_lines(path) for path in (self.folder / "answers").glob("*.jsonl"))
+
+    @property
+    def state(self) -> Hashable:
+        """What differs as soon as a reply or an error came, or the run was finished."""
+        files = (*sorted((self.folder / "answers").glob("*.jsonl")), self._errors)
+        marks = [path.stat() for path in files if path.exists()]
+        return self.finished, *((mark.st_size, mark.st_mtime_ns) for mark in marks)
 
     def is_continuable(self, subject: Mapping[str, Any]) -> bool:
         """Tell whether it was stopped and what it measures is still `subject`."""

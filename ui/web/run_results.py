@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -67,7 +67,7 @@ def run_results(run: Run) -> RunResults:
         RunError: files of the run are damaged.
         SuiteError: its suites are.
     """
-    return _computed(run.folder, run.finished, run.n_replies)
+    return _computed(run.folder, run.state)
 
 
 def count_outcomes(cases: Sequence[JudgedCase]) -> dict[Outcome, int]:
@@ -79,7 +79,7 @@ def count_outcomes(cases: Sequence[JudgedCase]) -> dict[Outcome, int]:
 
 
 @lru_cache(maxsize=KEPT)
-def _computed(folder: Path, _finished: str | None, _n_replies: int) -> RunResults:
+def _computed(folder: Path, _state: Hashable) -> RunResults:
     run = find_run(folder.parent, folder.name)
     cases = {}
     for suite in run.suites():

@@ -40,7 +40,7 @@ def figures_spec(figures: Mapping[str, Figure]) -> Spec | None:
     share = {"field": "value", "type": "quantitative", "title": None}
     scale = {
         "scale": {"domain": [0, 1]},
-        "axis": {"format": "%", "values": [0, 0.25, 0.5, 0.75, 1]},
+        "axis": {"format": "%", "values": [0, 0.25, 0.5, 0.75, 1], "labelFlush": False},
     }
     tooltip = [
         {"field": "metric", "title": "Metric"},
@@ -82,6 +82,7 @@ def times_spec(replies: Iterable[Mapping[str, Any]]) -> Spec | None:
         "type": "quantitative",
         "title": "seconds",
         "scale": {"zero": True, "nice": True},
+        "axis": {"labelFlush": False},
     }
     return _plot(
         rows,
@@ -104,7 +105,13 @@ def _plot(rows: list[dict[str, Any]], tooltip: list[dict[str, Any]], *layers: Sp
         "title": None,
         "sort": list(dict.fromkeys(row["metric"] for row in rows)),
         "scale": {"type": "band"},
-        "axis": {"labelLimit": LABEL_PX, "minExtent": LABEL_PX, "domain": False, "ticks": False},
+        "axis": {
+            "labelLimit": LABEL_PX,
+            "minExtent": LABEL_PX,
+            "labelFlush": False,
+            "domain": False,
+            "ticks": False,
+        },
     }
     return {
         "data": {"values": rows},

@@ -45,7 +45,7 @@ def draw_run(opened: Resources, state: EvaluateState, run: Run, results: RunResu
     if run.finished is None:
         _draw_stopped(opened.evaluations, state, run)
     figures = results.report.suites[name].figures
-    if figures:
+    if results.replies(name):
         left, right = st.columns(2, gap="large")
         with left:
             draw_figures(figures)

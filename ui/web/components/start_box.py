@@ -102,15 +102,17 @@ def draw_running(evaluations: Evaluations, progress: EvaluationProgress) -> None
 
 def _chosen_size(suite: Suite) -> int | None:
     """Draw the choice of a size; None stands for all."""
-    sizes = [size for size in SIZES if size < len(suite.cases)]
-    chosen: int | None = st.segmented_control(
+    n = len(suite.cases)
+    sizes = [*(size for size in SIZES if size < n), n]
+    chosen = st.segmented_control(
         "Questions",
-        [*sizes, None],
-        default=None if not sizes else sizes[0],
-        format_func=lambda size: f"All {len(suite.cases)}" if size is None else str(size),
+        sizes,
+        default=sizes[0],
+        required=True,
+        format_func=lambda size: f"All {n}" if size == n else str(size),
         help="Fewer are drawn by chance, the same ones each time.",
     )
-    return chosen
+    return None if chosen == n else chosen
 
 
 def _warn_of_gaps(opened: Resources, suite: Suite) -> None:

@@ -33,7 +33,6 @@ def draw() -> None:
     running_id = None if progress is None or progress.is_done else progress.run_id
     try:
         runs = list_runs(evaluations.root)
-        measured_s = _measured_s(runs)
     except AssistantError as error:
         st.error(plain(str(error)), icon=":material/error:")
         return
@@ -43,7 +42,7 @@ def draw() -> None:
         _draw_end(evaluations, state, progress)
         if not runs:
             _draw_welcome(opened, state)
-        draw_start(opened, state, measured_s)
+        draw_start(opened, state, _measured_s(runs))
         draw_suites(evaluations.suites, state)
     if runs:
         _draw_runs(opened, state, runs, running_id)
@@ -109,6 +108,9 @@ def _draw_runs(
 
 
 def _measured_s(runs: Sequence[Run]) -> float | None:
-    """Return the seconds that a question took in the latest finished run."""
+    """Return the seconds that a question took in the latest finished run; None without one."""
     finished = [run for run in runs if run.finished is not None]
-    return run_results(finished[-1]).mean_s if finished else None
+    try:
+        return run_results(finished[-1]).mean_s if finished else None
+    except AssistantError:  # shown where its figures would be
+        return None
