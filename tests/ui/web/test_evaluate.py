@@ -72,7 +72,7 @@ def test_empty_page_explains_suites_and_runs_the_sample_with_a_click(
     app.run()
     assert not app.exception
     assert "A suite is a list of questions with their right answers" in texts(app)
-    assert "nothing is measured here yet" in texts(app)
+    assert "30 questions. About 4 min" in texts(app)
     button(app, "Run the sample suite").click().run()
     settle(app)
     assert not app.exception
@@ -84,6 +84,7 @@ def test_empty_page_explains_suites_and_runs_the_sample_with_a_click(
 def test_suite_that_asks_about_missing_documents_says_so(app: AppTest) -> None:
     app.run()
     assert "of the documents that this suite asks about are not in the corpus" in texts(app)
+    assert "and 10 more" in texts(app)
     app.selectbox[0].set_value("own.csv").run()
     assert "not in the corpus" not in texts(app)
 
@@ -133,6 +134,7 @@ def test_failed_case_is_unscored_with_its_error(
 
     monkeypatch.setattr("assistant.engine.Engine.ask", crash)
     ask(app)
+    assert "own: 0 of 4 right, 4 unscored" in texts(app)
     (pills,) = [one for one in app.button_group if one.label == "Show"]
     pills.set_value("unscored").run()
     assert "ValueError\\: no \\[luck\\]\\(" in texts(app)

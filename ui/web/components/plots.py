@@ -93,7 +93,15 @@ def times_spec(replies: Iterable[Mapping[str, Any]]) -> Spec | None:
         },
         {
             "mark": {"type": "point", "filled": True, "size": 110, "opacity": 1, "color": COLOUR},
-            "encoding": {"x": seconds | {"aggregate": "median"}, "tooltip": None},
+            "encoding": {
+                "x": seconds | {"aggregate": "median"},
+                "tooltip": {
+                    "field": "seconds",
+                    "aggregate": "median",
+                    "format": ".2f",
+                    "title": "Middle, seconds",
+                },
+            },
         },
     )
 
@@ -117,8 +125,10 @@ def _plot(rows: list[dict[str, Any]], tooltip: list[dict[str, Any]], *layers: Sp
         "data": {"values": rows},
         "height": {"step": ROW_PX},
         "padding": {"left": 0, "right": EDGE_PX, "top": 5, "bottom": 5},
-        "encoding": {"y": by_row, "tooltip": tooltip},
-        "layer": list(layers),
+        "encoding": {"y": by_row},
+        "layer": [
+            layer | {"encoding": {"tooltip": tooltip} | layer["encoding"]} for layer in layers
+        ],
     }
 
 

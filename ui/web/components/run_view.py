@@ -40,7 +40,9 @@ def draw_run(opened: Resources, state: EvaluateState, run: Run, results: RunResu
     name = names[0] if len(names) == 1 else st.selectbox("Suite of the run", names)
     cases = results.cases[name]
     counts = count_outcomes(cases)
-    st.subheader(f"{plain(name)}: {counts[Outcome.RIGHT]} of {len(cases)} right")
+    n_unscored = counts[Outcome.UNSCORED]
+    apart = f", {n_unscored} unscored" if n_unscored else ""
+    st.subheader(f"{plain(name)}: {counts[Outcome.RIGHT]} of {len(cases)} right{apart}")
     _draw_about(run, results)
     if run.finished is None:
         _draw_stopped(opened.evaluations, state, run)

@@ -120,7 +120,8 @@ def _warn_of_gaps(opened: Resources, suite: Suite) -> None:
     missing = missing_documents(suite, known)
     if not missing:
         return
-    named = ", ".join(missing[:NAMED]) + (" …" if len(missing) > NAMED else "")
+    n_more = len(missing) - NAMED
+    named = ", ".join(missing[:NAMED]) + (f" and {n_more} more" if n_more > 0 else "")
     st.warning(
         f"{len(missing)} of the documents that this suite asks about are not in the corpus: "
         f"{plain(named)}. Its questions about them cannot be answered rightly.",

@@ -82,8 +82,9 @@ def _draw_welcome(opened: Resources, state: EvaluateState) -> None:
             type="primary",
             on_click=begin,
             args=(opened.evaluations, state, suite, None),
-            help=expectation(len(suite.cases), None),
         )
+        n = len(suite.cases)
+        st.caption(f"{n} questions. {expectation(n, None)}")
 
 
 def _draw_runs(
