@@ -12,8 +12,10 @@ from tests.evals.conftest import make_case, make_reply
     ("gold", "answer", "outcome"),
     [
         ("26 days", "You have 26 days a year.", Outcome.RIGHT),
-        ("26 days", "You have 25 days.", Outcome.WRONG),  # F1: 2 * 1 / (4 + 2) = 0.33
-        ("the red car park", "the car park is red", Outcome.RIGHT),  # F1: 2 * 3 / (4 + 3)
+        ("26 days", "25 days", Outcome.WRONG),  # F1 0.5, but short
+        # F1 over 6 words: 2 * 3 / (6 + 6) = 0.5 and 2 * 2 / (6 + 6)
+        ("one two three four five six", "three two one x y z", Outcome.RIGHT),
+        ("one two three four five six", "two one x y z w", Outcome.WRONG),
         ("26 days", None, Outcome.WRONGLY_ABSTAINED),
     ],
 )
@@ -22,7 +24,7 @@ def test_judge_of_an_answerable_case(gold, answer, outcome):
 
 
 def test_judge_takes_all_facts_for_a_gold_answer():
-    case = make_case("a", answers=("a text of many other words",), facts=("red", "blue"))
+    case = make_case("a", answers=("a text of many quite other words",), facts=("red", "blue"))
     assert judge(case, make_reply("a", "red, and blue")) is Outcome.RIGHT
     assert judge(case, make_reply("a", "red, and green")) is Outcome.WRONG
 

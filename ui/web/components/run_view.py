@@ -10,7 +10,7 @@ import streamlit as st
 
 from assistant.errors import AssistantError
 from assistant.reply_json import document_ids, without_documents
-from evals.outcomes import RIGHT_F1, Outcome
+from evals.outcomes import LONG_WORDS, RIGHT_F1, Outcome
 from evals.runs import Run
 from ui.web.components.cases import LOOKS, draw_case
 from ui.web.components.figures import draw_table
@@ -26,8 +26,9 @@ PAGE = 10
 ALL_WRONG, ALL = "all_wrong", "all"
 WRONG = (Outcome.WRONG, Outcome.WRONGLY_ABSTAINED, Outcome.WRONGLY_ANSWERED)
 COUNTED_AS = (
-    "**Right**: a gold answer, or every fact of a complete one, occurs in the answer, or at least "
-    f"{RIGHT_F1:.0%} of the words agree (F1); or it abstained where nothing can be answered. "
+    "**Right**: a gold answer, or every fact of a complete one, occurs in the answer; or the gold "
+    f"answer has {LONG_WORDS} words or more and {RIGHT_F1:.0%} of the words agree (F1); or it "
+    "abstained where nothing can be answered. "
     "**Wrong**: it answered otherwise. **Abstained wrongly**: the documents do say. **Answered "
     "an unanswerable question**: they do not. **Unscored**: no reply; these are counted apart. "
     "A right answer in other words can count as wrong: that is why each can be read here."
