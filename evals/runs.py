@@ -12,12 +12,14 @@ import logging
 import os
 import secrets
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from assistant.errors import QuestionCancelledError
+from assistant.store.lock import WriterLock
 from evals.errors import RunError, SuiteError
 from evals.suites import INDEX, Case, Suite, case_to_json, load_suite
 
@@ -25,6 +27,7 @@ Asker = Callable[[Case], dict[str, Any]]
 """Asks a case and returns the reply as `plinth ask --json` prints it."""
 
 _RECORD = "run.json"
+_LOCK = "run.lock"
 _log = logging.getLogger(__name__)
 
 
@@ -86,6 +89,28 @@ class Run:
         """The run's name: when it started, and chance."""
         return self.folder.name
 
+    @property
+    def n_cases(self) -> int:
+        """Cases that are asked, all suites together; counts lines, so it is quick."""
+        return sum(_count_lines(path) for path in (self.folder / "suites").glob("*.jsonl"))
+
+    @property
+    def n_replies(self) -> int:
+        """Cases that have a reply; as quick."""
+        return sum(_count_lines(path) for path in (self.folder / "answers").glob("*.jsonl"))
+
+    @property
+    def state(self) -> Hashable:
+        """What differs as soon as a reply or an error came, or the run was finished."""
+        files = (*sorted((self.folder / "answers").glob("*.jsonl")), self._errors)
+        marks = [path.stat() for path in files if path.exists()]
+        return self.finished, *((mark.st_size, mark.st_mtime_ns) for mark in marks)
+
+    def is_continuable(self, subject: Mapping[str, Any]) -> bool:
+        """Tell whether it was stopped and what it measures is still `subject`."""
+        same: bool = self.plan["subject"] == json.loads(json.dumps(dict(subject)))
+        return self.finished is None and same
+
     def suites(self) -> tuple[Suite, ...]:
         """Return the suites with the cases that are asked, by name."""
         return tuple(load_suite(path) for path in sorted((self.folder / "suites").glob("*.jsonl")))
@@ -108,7 +133,15 @@ class Run:
 
         A case that raises is recorded with its error and the run goes on. Replies written before
         an interruption at any point are kept.
+
+        Raises:
+            QuestionCancelledError: a question was cancelled; the run is stopped, to be continued.
+            WriterBusyError: the run is under way already.
         """
+        with WriterLock(self.folder / _LOCK, wait_s=0):
+            return self._ask_all(ask, progress)
+
+    def _ask_all(self, ask: Asker, progress: Callable[[Progress], None]) -> Run:
         (self.folder / "answers").mkdir(exist_ok=True)
         _drop_cut_line(self._errors)
         suites = self.suites()
@@ -131,6 +164,8 @@ class Run:
     def _ask_one(self, suite: str, case: Case, ask: Asker) -> str | None:
         try:
             reply = ask(case)
+        except QuestionCancelledError:
+            raise
         except Exception as error:  # noqa: BLE001 - one case's failure must not end the run
             _log.warning("case %r of %r failed", case.id, suite, exc_info=error)
             message = f"{type(error).__name__}: {error}"
@@ -249,6 +284,10 @@ def _drop_cut_line(path: Path) -> None:
         whole = data.rfind(b"\n") + 1
         if whole < len(data):
             os.truncate(path, whole)
+
+
+def _count_lines(path: Path) -> int:
+    return path.read_bytes().count(b"\n")
 
 
 def _read_lines(path: Path) -> Sequence[dict[str, Any]]:

@@ -20,6 +20,7 @@ from evals.errors import SuiteError
 SAMPLE = Path(__file__).with_name("sample")
 """The sample corpus and its suite; `sample` on the command line is `sample/suite.jsonl`."""
 CSV_COLUMNS = ("question", "answer", "document", "page")
+PAGE_DIGITS = 9
 INDEX = "index.json"
 """Beside suite files: their names to properties such as `page_tolerance`."""
 
@@ -155,11 +156,25 @@ def load_suite(path: Path) -> Suite:
     """
     try:
         data = path.read_bytes()
-        text = data.decode("utf-8-sig")
     except OSError as error:
         raise SuiteError(
             f"suite {str(path)!r} cannot be read ({error.strerror}); check path and rights"
         ) from error
+    return replace(parse_suite(data, path), page_tolerance=_page_tolerance(path))
+
+
+def parse_suite(data: bytes, path: Path) -> Suite:
+    """Check what a suite file holds, or would hold; nothing is read.
+
+    Args:
+        data: The file's bytes.
+        path: Names the suite, its form (by the suffix) and, in errors, the file.
+
+    Raises:
+        SuiteError: a line is not a case; names file and line.
+    """
+    try:
+        text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise SuiteError(
             f"suite {str(path)!r} is not UTF-8 ({error.reason}); save it so"
@@ -177,7 +192,6 @@ def load_suite(path: Path) -> Suite:
         name=path.parent.name if path.parent == SAMPLE else path.stem,
         sha256=hashlib.sha256(data).hexdigest(),
         cases=tuple(cases.values()),
-        page_tolerance=_page_tolerance(path),
     )
 
 
@@ -209,6 +223,12 @@ def _jsonl_lines(path: Path, text: str) -> Iterator[tuple[int, Any]]:
                 f"{path}, line {number}: not JSON ({error.msg} at character {error.pos}); "
                 "write one object a line"
             ) from error
+        except (ValueError, RecursionError) as error:
+            # Numbers of thousands of digits, or brackets within brackets without end.
+            raise SuiteError(
+                f"{path}, line {number}: JSON that no case needs ({type(error).__name__}); "
+                "write one object a line"
+            ) from error
 
 
 def _csv_lines(path: Path, text: str) -> Iterator[tuple[int, Any]]:
@@ -217,9 +237,9 @@ def _csv_lines(path: Path, text: str) -> Iterator[tuple[int, Any]]:
         raise SuiteError(
             f"{path}, line 1: columns are {reader.fieldnames}; name them {','.join(CSV_COLUMNS)}"
         )
-    for row in reader:
+    for row in _rows(path, reader):
         page = row["page"].strip()
-        if page and not page.isdecimal():
+        if page and not (page.isdecimal() and len(page) <= PAGE_DIGITS):
             raise SuiteError(
                 f"{path}, line {reader.line_num}: page {page!r} is not a number; "
                 "give the 1-based page or leave it empty"
@@ -236,6 +256,15 @@ def _csv_lines(path: Path, text: str) -> Iterator[tuple[int, Any]]:
                 "evidence": [evidence] if document and answer else [],
             },
         )
+
+
+def _rows(path: Path, reader: csv.DictReader[str]) -> Iterator[dict[str, str]]:
+    try:
+        yield from reader
+    except csv.Error as error:
+        raise SuiteError(
+            f"{path}, line {reader.line_num}: not CSV ({error}); check the quotation marks"
+        ) from error
 
 
 def _to_case(path: Path, number: int, values: Any) -> Case:

@@ -137,6 +137,11 @@ class Catalog:
                 readable = readable.within(people.collection_id(session, collection, readable))
             return tuple(map(summary, session.execute(document_selection(readable))))
 
+    def readable_ids(self, ids: Iterable[str], readable: ReadableSet) -> frozenset[str]:
+        """Return those of some document ids that exist and that the reader may see."""
+        with self._database.reading() as session:
+            return queries.readable_ids(session, ids, readable)
+
     def document(self, document_id: DocumentId, readable: ReadableSet) -> DocumentDetail:
         """Return a document with its versions and the pages of the current one.
 

@@ -7,7 +7,7 @@ is read, and deleting a document takes its text out for good.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import Select, delete, func, select
@@ -18,8 +18,8 @@ from assistant.errors import UnknownNameError
 from assistant.reply_json import document_ids, without_documents
 from assistant.store.database import Database
 from assistant.store.index import now
-from assistant.store.queries import readable_document
-from assistant.store.rows import ConversationRow, DocumentRow, TurnDocumentRow, TurnRow
+from assistant.store.queries import readable_ids
+from assistant.store.rows import ConversationRow, TurnDocumentRow, TurnRow
 from assistant.store.types import ConversationSummary, Feedback, StoredTurn
 
 TITLE_CHARS = 80
@@ -69,7 +69,7 @@ class Conversations:
                 .order_by(TurnRow.id)
             ).all()
             shown = frozenset().union(*(document_ids(row.reply) for row in rows))
-            gone = shown - _readable_ids(session, shown, readable)
+            gone = shown - readable_ids(session, shown, readable)
             return tuple(
                 StoredTurn(
                     turn_id=row.id,
@@ -170,13 +170,6 @@ def _owned(session: Session, conversation_id: str, owner: str) -> ConversationRo
     if row is None or row.owner != owner:
         raise _unknown("conversation", conversation_id)
     return row
-
-
-def _readable_ids(session: Session, ids: Iterable[str], readable: ReadableSet) -> frozenset[str]:
-    selection = select(DocumentRow.id).where(
-        DocumentRow.id.in_(sorted(ids)), readable_document(readable)
-    )
-    return frozenset(session.scalars(selection))
 
 
 def _unknown(kind: str, key: object) -> UnknownNameError:

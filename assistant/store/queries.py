@@ -30,6 +30,14 @@ def listed(values: Iterable[int]) -> ScalarSelect[int]:
     return select(rows.c.value).scalar_subquery()
 
 
+def readable_ids(session: Session, ids: Iterable[str], readable: ReadableSet) -> frozenset[str]:
+    """Return those of some document ids that exist and that the reader may see."""
+    selection = select(DocumentRow.id).where(
+        DocumentRow.id.in_(sorted(ids)), readable_document(readable)
+    )
+    return frozenset(session.scalars(selection))
+
+
 def live_chunk_ids(session: Session, readable: ReadableSet) -> Int64s:
     """Return the ids of all chunks in current versions the reader may see, ascending."""
     contents = select(DocumentRow.content_id).where(readable_document(readable))

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from assistant.errors import QuestionCancelledError, WriterBusyError
 from evals.errors import RunError, SuiteError
 from evals.runs import Plan, find_run, list_runs, start_run
 from evals.suites import Suite
@@ -139,3 +140,34 @@ def test_damaged_run_files_are_named(tmp_path):
     (run.folder / "run.json").write_text(json.dumps({"plan": {}}))
     with pytest.raises(RunError, match=r"run\.json.* is not the record"):
         list_runs(tmp_path)
+
+
+def test_ask_all_stops_at_a_cancelled_question_and_continues_with_it(tmp_path):
+    run = start_run(tmp_path, make_plan())
+
+    def stopped_at_b(case):
+        if case.id == "b":
+            raise QuestionCancelledError
+        return answer(case)
+
+    with pytest.raises(QuestionCancelledError):
+        run.ask_all(stopped_at_b, ignore)
+    assert (run.n_replies, run.n_cases) == (1, 3)
+    assert run.errors("own") == {}
+    (listed,) = list_runs(tmp_path)
+    assert listed.is_continuable({"generation": 1})
+    assert not listed.is_continuable({"generation": 2})
+    finished = listed.ask_all(answer, ignore)
+    assert finished.n_replies == 3
+    assert not finished.is_continuable({"generation": 1})
+
+
+def test_ask_all_refuses_a_run_that_is_under_way(tmp_path):
+    run = start_run(tmp_path, make_plan())
+
+    def ask(case):
+        with pytest.raises(WriterBusyError, match="wait until it is done"):
+            run.ask_all(answer, ignore)
+        return answer(case)
+
+    assert run.ask_all(ask, ignore).n_replies == 3

@@ -10,6 +10,8 @@ from tests.evals.conftest import make_case
 
 GOOD = {"id": "1", "question": "Q?", "answerable": True, "answers": ["x"]}
 
+HEAD = "question,answer,document,page\n"
+
 
 def line(**changes):
     return json.dumps(GOOD | changes) + "\n"
@@ -111,3 +113,18 @@ def test_sample_is_repeatable_and_keeps_the_order_of_the_file():
     assert drawn != suite.sample(5, seed=2)
     assert sorted(drawn.cases, key=cases.index) == list(drawn.cases)
     assert suite.sample(99, seed=1) == suite
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "problem"),
+    [
+        ("own.jsonl", "[" * 100_000, "line 1: JSON that no case needs"),
+        ("own.jsonl", '{"id": ' + "9" * 5000 + "}", "line 1: JSON that no case needs"),
+        ("own.csv", HEAD + '"' + "x" * 200_000, "line 1: not CSV"),
+        ("own.csv", HEAD + "q,a,d," + "9" * 5000, "is not a number"),
+    ],
+    ids=("brackets", "digits", "field", "page"),
+)
+def test_hostile_files_are_refused_as_any_other(suite_file, name, text, problem):
+    with pytest.raises(SuiteError, match=problem):
+        load_suite(suite_file(text, name))

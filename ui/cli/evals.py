@@ -5,20 +5,18 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ui.cli.options import DataDir, Json
 from ui.cli.terminal import note, print_json, printable
-from ui.settings import Settings, load_settings
+from ui.measuring import build_asker, run_subject, runs_root
+from ui.settings import load_settings
 
 if TYPE_CHECKING:
-    from assistant.engine import Engine
     from evals.report import Report
-    from evals.runs import Asker, Progress
-    from evals.suites import Case
+    from evals.runs import Progress
 
 app = typer.Typer(help="Measure answers, citations and abstentions with gold questions.")
 
@@ -47,6 +45,7 @@ def run_suites(
 
     Example: plinth eval run sample --gate "containment>=0.5"
     """
+    from assistant.access import OPERATOR
     from evals.errors import GateError
     from evals.gates import missed_gates, parse_gate
     from evals.report import report_run, write_report
@@ -63,11 +62,12 @@ def run_suites(
     with open_engine(data_dir, settings) as (engine, catalog):
         plan = Plan(
             suites=loaded,
-            subject=_subject(settings, index_generation=catalog.current_generation()),
+            subject=run_subject(settings, index_generation=catalog.current_generation()),
             sample=sample,
             seed=seed,
         )
-        run = start_run(_runs_root(data_dir), plan).ask_all(_asker(engine), _progress_notes())
+        ask = build_asker(engine, OPERATOR)
+        run = start_run(runs_root(data_dir), plan).ask_all(ask, _progress_notes())
     report = report_run(run)
     write_report(report)
     _print_report(report, as_json=as_json)
@@ -87,7 +87,7 @@ def list_all(data_dir: DataDir, as_json: Json = False) -> None:
     from evals.runs import list_runs
     from evals.suites import SAMPLE
 
-    runs = list_runs(_runs_root(data_dir))
+    runs = list_runs(runs_root(data_dir))
     if as_json:
         listed = [
             {
@@ -119,35 +119,9 @@ def score_again(
     from evals.report import report_run, write_report
     from evals.runs import find_run
 
-    report = report_run(find_run(_runs_root(data_dir), run_id))
+    report = report_run(find_run(runs_root(data_dir), run_id))
     write_report(report)
     _print_report(report, as_json=as_json)
-
-
-def _runs_root(data_dir: Path) -> Path:
-    return data_dir / "evals"
-
-
-def _subject(settings: Settings, *, index_generation: int) -> dict[str, Any]:
-    """Return everything that decides the replies, but for where files lie."""
-    from evals.program import program_fingerprint
-
-    return {
-        "program": program_fingerprint(),
-        "settings": settings.model_dump(mode="json", exclude={"models": {"dir"}}),
-        "index_generation": index_generation,
-    }
-
-
-def _asker(engine: Engine) -> Asker:
-    from assistant.access import OPERATOR
-    from assistant.reply_json import reply_to_json
-
-    def ask(case: Case) -> dict[str, Any]:
-        reply = engine.ask(case.question, history=case.history, readable=OPERATOR)
-        return reply_to_json(reply, reply_id=case.id)
-
-    return ask
 
 
 def _progress_notes() -> Callable[[Progress], None]:

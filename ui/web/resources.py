@@ -9,13 +9,15 @@ from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from assistant.access import OPERATOR, ReadableSet
 from assistant.errors import AssistantError
 from assistant.store.catalog import Catalog, open_catalog
 from models.errors import ModelError
+from ui.measuring import run_subject
 from ui.settings import Settings, load_settings
+from ui.web.evaluating import Evaluations
 
 if TYPE_CHECKING:
     from assistant.engine import Engine
@@ -32,6 +34,7 @@ class Resources:
     catalog: Catalog
     engine: Future[Engine]
     """Done once models are ready to answer; its exception says why they cannot."""
+    evaluations: Evaluations
 
     @property
     def readable(self) -> ReadableSet:
@@ -76,13 +79,25 @@ def open_resources(data_dir: Path) -> Iterator[Resources]:
     engine: Future[Engine] = Future()
     closing = threading.Event()
     with open_catalog(data_dir) as catalog:
+
+        def subject() -> dict[str, Any]:
+            return run_subject(settings, index_generation=catalog.current_generation())
+
+        evaluations = Evaluations(data_dir, engine, subject, OPERATOR)
         loader = threading.Thread(
             target=_load, args=(settings, catalog, engine, closing), name="models"
         )
         loader.start()
         try:
-            yield Resources(data_dir=data_dir, settings=settings, catalog=catalog, engine=engine)
+            yield Resources(
+                data_dir=data_dir,
+                settings=settings,
+                catalog=catalog,
+                engine=engine,
+                evaluations=evaluations,
+            )
         finally:
+            evaluations.close()
             closing.set()
             loader.join()
 

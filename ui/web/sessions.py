@@ -16,6 +16,7 @@ from ui.web.answering import AnswerRun
 COOKIE = "plinth_browser"
 COOKIE_AGE_S = 400 * 24 * 3600
 _STATE = "plinth_ask"
+_EVALUATE = "plinth_evaluate"
 
 
 class BrowserCookieMiddleware:
@@ -75,6 +76,43 @@ class AskState:
     def open(self, conversation_id: str | None) -> None:
         """Turn to another conversation, or to a new one."""
         self.conversation_id, self.source, self.notice = conversation_id, None, None
+
+
+@dataclass(slots=True)
+class EvaluateState:
+    """What the page Evaluate remembers."""
+
+    run_id: str | None = None
+    """The run that is shown; None: the latest."""
+    page_index: int = 0
+    """Of the cases shown."""
+    shows_all_runs: bool = False
+    suite: str | None = None
+    """The suite that is chosen, by its name."""
+    error: str | None = None
+    """Why no run was started."""
+    suite_notice: str | None = None
+    """What became of the last upload or deletion of a suite."""
+    suite_error: str | None = None
+    """Why there was none."""
+    n_uploads: int = 0
+    """Gives the upload box a new key each time, so that it is empty again."""
+
+    def show(self, run_id: str | None) -> None:
+        """Turn to another run."""
+        self.run_id, self.page_index = run_id, 0
+
+    def show_all_runs(self) -> None:
+        """List all runs, not only the latest."""
+        self.shows_all_runs = True
+
+
+def evaluate_state() -> EvaluateState:
+    """Return the state of the page Evaluate in this browser tab."""
+    if _EVALUATE not in st.session_state:
+        st.session_state[_EVALUATE] = EvaluateState()
+    state: EvaluateState = st.session_state[_EVALUATE]
+    return state
 
 
 def ask_state() -> AskState:

@@ -1,0 +1,384 @@
+from __future__ import annotations
+
+import json
+import threading
+from typing import Any
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from assistant.evidence.attribution import Verdict
+from assistant.types import Support
+from evals.runs import Plan, list_runs, start_run
+from tests.ui.conftest import Plinth
+from ui.web.components.run_list import N_SHOWN
+from ui.web.resources import Resources
+
+END_S = 60
+CSV = (
+    "question,answer,document,page\n"
+    "How many days of annual leave do employees receive?,25 days,leave.md,\n"
+    "What is the hotel limit a night?,999 euros,travel.md,\n"
+    "Who may use the helicopter?,,,\n"
+    "How many days of paid holiday are there?,26 working days,employee-handbook.pdf,3\n"
+)
+
+
+def _script() -> None:
+    from ui.web.views import evaluate
+
+    evaluate.draw()
+
+
+@pytest.fixture
+def app(opened: Resources) -> AppTest:
+    opened.evaluations.suites.keep("own.csv", CSV.encode())
+    return AppTest.from_function(_script, default_timeout=END_S)
+
+
+def settle(app: AppTest) -> AppTest:
+    """Draw the page again once nothing is under way."""
+    for thread in threading.enumerate():
+        if thread.name == "evaluation":
+            thread.join(END_S)
+    return app.run()
+
+
+def ask(app: AppTest, suite: str = "own.csv") -> AppTest:
+    app.run()
+    app.selectbox[0].set_value(suite).run()
+    button(app, "Ask ").click().run()
+    settle(app)
+    assert not app.exception
+    return app
+
+
+def texts(app: AppTest) -> str:
+    shown = (*app.markdown, *app.caption, *app.warning, *app.error, *app.info, *app.success)
+    return "\n".join(str(item.value) for item in (*shown, *app.subheader))
+
+
+def button(app: AppTest, label: str):  # type: ignore[no-untyped-def]  # AppTest's own type
+    return next(one for one in app.button if label in one.label)
+
+
+def labels(app: AppTest) -> list[str]:
+    return [one.label for one in app.button]
+
+
+def test_empty_page_explains_suites_and_runs_the_sample_with_a_click(
+    app: AppTest, opened: Resources
+) -> None:
+    app.run()
+    assert not app.exception
+    assert "A suite is a list of questions with their right answers" in texts(app)
+    assert "30 questions. About 4 min" in texts(app)
+    button(app, "Run the sample suite").click().run()
+    settle(app)
+    assert not app.exception
+    (run,) = list_runs(opened.evaluations.root)
+    assert (run.n_cases, run.finished is None) == (30, False)
+    assert "of 30 right" in texts(app)
+
+
+def test_suite_that_asks_about_missing_documents_says_so(app: AppTest) -> None:
+    app.run()
+    assert "of the documents that this suite asks about are not in the corpus" in texts(app)
+    assert "and 10 more" in texts(app)
+    app.selectbox[0].set_value("own.csv").run()
+    assert "not in the corpus" not in texts(app)
+
+
+def test_run_shows_figures_plots_and_its_wrong_cases(app: AppTest) -> None:
+    ask(app)
+    assert "own: " in texts(app)
+    assert " right" in app.subheader[1].value
+    assert len(app.get("vega_lite_chart")) == 2
+    (table,) = [one for one in app.get("html") if "plinth-figures" in str(one.value)]
+    assert "<code>containment</code>" in str(table.value)
+    shown = texts(app)
+    assert "What is the hotel limit a night?" in shown
+    assert "999 euros" in shown
+    assert "120 euros a night" in shown
+    assert ":green[gold document]" in shown
+    assert "shown to the model" in shown
+    assert "/plinth/documents/" in shown
+    assert "How many days of annual leave do employees receive" not in shown
+
+
+def test_filter_shows_right_and_unanswerable_cases(app: AppTest) -> None:
+    ask(app)
+    (pills,) = [one for one in app.button_group if one.label == "Show"]
+    pills.set_value("all").run()
+    assert "How many days of annual leave do employees receive" in texts(app)
+    assert "the right reply is to abstain" in texts(app)
+    assert "employee\\-handbook\\.pdf\\, page 3" in texts(app).replace(",", "\\,")
+    (pills,) = [one for one in app.button_group if one.label == "Show"]
+    pills.set_value("unscored").run()
+    assert "No question went this way" in texts(app)
+
+
+def test_abstention_of_a_case_that_has_an_answer_is_shown(
+    app: AppTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("assistant.engine.confidence", lambda _: -1.0)
+    ask(app)
+    assert "The documents do not say. :gray[(low confidence)]" in texts(app)
+
+
+def test_failed_case_is_unscored_with_its_error(
+    app: AppTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def crash(*arguments: object, **options: object) -> None:
+        raise ValueError("no [luck](http://evil)")
+
+    monkeypatch.setattr("assistant.engine.Engine.ask", crash)
+    ask(app)
+    assert "own: 0 of 4 right, 4 unscored" in texts(app)
+    (pills,) = [one for one in app.button_group if one.label == "Show"]
+    pills.set_value("unscored").run()
+    assert "ValueError\\: no \\[luck\\]\\(" in texts(app)
+
+
+def test_case_shows_its_earlier_turns_tags_facts_and_how_it_was_understood(
+    app: AppTest, opened: Resources
+) -> None:
+    case = {
+        "id": "follow-up",
+        "question": "When does it expire?",
+        "answerable": True,
+        "answers": ["never"],
+        "facts": ["in no month"],
+        "tags": ["follow-up"],
+        "history": [
+            {"role": "user", "content": "How many days of annual leave do employees receive?"},
+            {"role": "assistant", "content": "25 days."},
+        ],
+    }
+    opened.evaluations.suites.keep("facts.jsonl", json.dumps(case).encode())
+    ask(app, "facts.jsonl")
+    shown = texts(app).replace("\\", "")
+    assert "assistant: 25 days." in shown
+    assert "Case follow-up · follow-up" in shown
+    assert "Facts of a complete answer:" in shown
+    assert "- in no month" in shown
+    assert "Understood as: " in shown
+
+
+def test_abstention_shows_what_was_withheld(app: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unproven(*arguments: object) -> Verdict:
+        return Verdict(
+            support=Support.UNSUPPORTED, evidence=(), coverage=0.0, cosine=0.0, unstated=()
+        )
+
+    monkeypatch.setattr("assistant.engine.ShownEvidence.verdict", unproven)
+    ask(app)
+    assert "Withheld, not proven: Employees receive 25 days" in texts(app).replace("\\", "")
+
+
+def test_text_of_a_deleted_document_is_not_shown(
+    app: AppTest, opened: Resources, plinth: Plinth
+) -> None:
+    ask(app)
+    (pills,) = [one for one in app.button_group if one.label == "Show"]
+    pills.set_value("all").run()
+    assert "Employees receive 25 days" in texts(app)
+    (leave,) = [
+        one for one in opened.catalog.list_documents(opened.readable) if one.document == "leave.md"
+    ]
+    assert plinth("docs", "delete", leave.document_id, "--yes").exit_code == 0
+    app.run()
+    assert "Employees receive 25 days" not in texts(app)
+    assert "\\[removed\\]" in texts(app)
+
+
+def test_many_cases_come_in_pages(app: AppTest, opened: Resources) -> None:
+    rows = [f"What is the hotel limit {n}?,{n}99 pounds,travel.md," for n in range(1, 13)]
+    opened.evaluations.suites.keep("many.csv", "\n".join([CSV.splitlines()[0], *rows]).encode())
+    app.run()
+    app.selectbox[0].set_value("many.csv").run()
+    (sizes,) = [one for one in app.button_group if one.label == "Questions"]
+    sizes.set_value(12).run()
+    button(app, "Ask 12 questions").click().run()
+    settle(app)
+    assert "1 to 10 of 12" in texts(app)
+    button(app, "Next").click().run()
+    assert "11 to 12 of 12" in texts(app)
+    assert button(app, "Next").disabled
+    (pills,) = [one for one in app.button_group if one.label == "Show"]
+    pills.set_value("all").run()
+    assert "1 to 10 of 12" in texts(app)
+
+
+class Waiting:
+    """An engine that answers nothing until it is stopped."""
+
+    def __init__(self) -> None:
+        self.is_asked = threading.Event()
+
+    def ask(self, _question: str, *, cancellation: Any, **_options: Any) -> None:
+        stopped = threading.Event()
+        cancellation.stops(stopped.set)
+        self.is_asked.set()
+        assert stopped.wait(END_S)
+        cancellation.check()
+
+
+def test_run_under_way_is_seen_by_every_tab_and_stops(
+    app: AppTest, opened: Resources, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waiting = Waiting()
+    real = opened.engine.result().ask
+    monkeypatch.setattr("assistant.engine.Engine.ask", lambda _, *a, **o: waiting.ask(*a, **o))
+    app.run()
+    app.selectbox[0].set_value("own.csv").run()
+    button(app, "Ask 4 questions").click().run()
+    assert waiting.is_asked.wait(END_S)
+    other = AppTest.from_function(_script, default_timeout=END_S).run()
+    for one in (app.run(), other):
+        assert not one.exception
+        assert "Asking: How many days of annual leave" in texts(one)
+        assert "The figures come here once" in texts(one)
+        assert [label for label in labels(one) if label.startswith("Ask ")] == []
+    button(other, "Stop").click().run()
+    settle(other)
+    assert "Stopped with 0 of 4 questions answered" in texts(other)
+    assert any("stopped, 0 of 4" in label for label in labels(other))
+    monkeypatch.setattr("assistant.engine.Engine.ask", lambda _, *a, **o: real(*a, **o))
+    button(other, "Continue this run").click().run()
+    settle(other)
+    assert not other.exception
+    assert "Stopped with" not in texts(other)
+    (run,) = list_runs(opened.evaluations.root)
+    assert run.n_replies == 4
+
+
+def test_start_in_a_second_tab_is_refused(
+    app: AppTest, opened: Resources, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waiting = Waiting()
+    monkeypatch.setattr("assistant.engine.Engine.ask", lambda _, *a, **o: waiting.ask(*a, **o))
+    app.run()
+    opened.evaluations.start(opened.evaluations.suites.load("own.csv"), sample=None)
+    assert waiting.is_asked.wait(END_S)
+    button(app, "Ask ").click().run()
+    opened.evaluations.stop()
+    settle(app)
+    assert "an evaluation is under way; wait" in texts(app)
+
+
+def test_figures_of_changed_documents_are_marked(app: AppTest, opened: Resources) -> None:
+    ask(app)
+    (run,) = list_runs(opened.evaluations.root)
+    answers = run.folder / "answers" / "own.jsonl"
+    first, *rest = answers.read_text(encoding="utf-8").splitlines(keepends=True)
+    changed = json.loads(first) | {"index_generation": 99}
+    answers.write_text(json.dumps(changed) + "\n" + "".join(rest), encoding="utf-8")
+    app.run()
+    assert "Documents changed during this run" in texts(app)
+
+
+def test_run_of_several_suites_shows_one_at_a_time(app: AppTest, opened: Resources) -> None:
+    suites = opened.evaluations.suites
+    suites.keep("second.csv", CSV.replace("999", "120").encode())
+    plan = Plan(
+        suites=(suites.load("own.csv"), suites.load("second.csv")),
+        subject=opened.evaluations.subject(),
+    )
+    opened.evaluations.resume(start_run(opened.evaluations.root, plan).id)
+    settle(app)
+    assert app.subheader[1].value.startswith("own")
+    app.selectbox[1].set_value("second").run()
+    assert app.subheader[1].value.startswith("second")
+
+
+def test_stopped_run_of_other_documents_cannot_be_continued(
+    app: AppTest, opened: Resources, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waiting = Waiting()
+    monkeypatch.setattr("assistant.engine.Engine.ask", lambda _, *a, **o: waiting.ask(*a, **o))
+    opened.evaluations.start(opened.evaluations.suites.load("own.csv"), sample=None)
+    assert waiting.is_asked.wait(END_S)
+    opened.evaluations.stop()
+    settle(app)
+    assert "Continue this run" in labels(app)
+    opened.evaluations.subject = dict
+    button(app, "Continue this run").click().run()
+    assert "cannot be continued: it is finished, or documents" in texts(app).replace("\\", "")
+    assert "Continue this run" not in labels(app)
+
+
+def test_models_that_cannot_be_loaded_are_an_error_that_can_be_dismissed(
+    app: AppTest, opened: Resources
+) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            "ui.web.evaluating.Evaluation._loaded",
+            lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device")),
+        )
+        ask(app)
+    assert "The evaluation ended early" in texts(app)
+    button(app, "Dismiss").click().run()
+    assert "The evaluation ended early" not in texts(app)
+
+
+def test_upload_is_kept_chosen_and_deleted_with_confirmation(
+    app: AppTest, opened: Resources
+) -> None:
+    app.run()
+    app.file_uploader[0].set_value(("new.csv", CSV.encode(), "text/csv")).run()
+    assert not app.exception
+    assert "new\\.csv is ready\\: 4 questions" in texts(app)
+    assert app.selectbox[0].value == "new.csv"
+    next(one for one in app.button if one.key == "suite-delete-new.csv").click().run()
+    assert opened.evaluations.suites.names() == ("own.csv",)
+    assert "was deleted" in texts(app)
+    assert app.selectbox[0].value == "sample"
+
+
+def test_invalid_upload_says_file_and_line(app: AppTest, opened: Resources) -> None:
+    app.run()
+    app.file_uploader[0].set_value(("bad.jsonl", b"{}\n{", "text/plain")).run()
+    assert "bad.jsonl, line 1: id: Field required" in texts(app).replace("\\", "")
+    assert opened.evaluations.suites.names() == ("own.csv",)
+
+
+def test_suite_that_was_deleted_in_another_tab_says_so(app: AppTest, opened: Resources) -> None:
+    app.run()
+    opened.evaluations.suites.delete("own.csv")
+    next(one for one in app.button if one.key == "suite-delete-own.csv").click().run()
+    assert "no suite 'own.csv' is kept" in texts(app).replace("\\", "")
+
+
+def test_suite_file_that_was_damaged_is_an_error(app: AppTest, opened: Resources) -> None:
+    (opened.evaluations.root / "suites" / "own.csv").write_text("nonsense", encoding="utf-8")
+    app.run()
+    app.selectbox[0].set_value("own.csv").run()
+    assert not app.exception
+    assert "columns are" in texts(app)
+
+
+def test_damaged_runs_are_an_error_not_a_crash(app: AppTest, opened: Resources) -> None:
+    ask(app)
+    (run,) = list_runs(opened.evaluations.root)
+    (run.folder / "answers" / "own.jsonl").write_text("{\n" * 5, encoding="utf-8")
+    app.run()
+    assert "is damaged" in texts(app)
+    assert "nothing is measured here yet" in texts(app)
+    (run.folder / "run.json").write_text("{}", encoding="utf-8")
+    app.run()
+    assert not app.exception
+    assert "is not the record of a run" in texts(app)
+
+
+def test_long_lists_of_runs_are_folded(app: AppTest, opened: Resources) -> None:
+    for _ in range(N_SHOWN + 1):
+        opened.evaluations.start(opened.evaluations.suites.load("own.csv"), sample=1)
+        settle(app)
+    listed = [one for one in app.button if one.key and one.key.startswith("run-")]
+    assert len(listed) == N_SHOWN
+    button(app, f"Show all {N_SHOWN + 1}").click().run()
+    listed = [one for one in app.button if one.key and one.key.startswith("run-")]
+    assert len(listed) == N_SHOWN + 1
+    listed[-1].click().run()
+    assert list_runs(opened.evaluations.root)[0].id in texts(app).replace("\\", "")

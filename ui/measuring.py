@@ -1,0 +1,57 @@
+"""What the command line and the page Evaluate measure: the same subject, asked the same way."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from assistant.access import ReadableSet
+    from assistant.cancellation import Cancellation
+    from assistant.engine import Engine
+    from evals.runs import Asker
+    from evals.suites import Case
+    from ui.settings import Settings
+
+
+def runs_root(data_dir: Path) -> Path:
+    """Return the folder of all runs."""
+    return data_dir / "evals"
+
+
+def suites_root(data_dir: Path) -> Path:
+    """Return the folder of the suites that were uploaded."""
+    return runs_root(data_dir) / "suites"
+
+
+def run_subject(settings: Settings, *, index_generation: int) -> dict[str, Any]:
+    """Return everything that decides the replies, but for where files lie."""
+    # Here, because `plinth --help` should not wait for it.
+    from evals.program import program_fingerprint
+
+    return {
+        "program": program_fingerprint(),
+        "settings": settings.model_dump(mode="json", exclude={"models": {"dir"}}),
+        "index_generation": index_generation,
+    }
+
+
+def build_asker(
+    engine: Engine, readable: ReadableSet, cancellation: Cancellation | None = None
+) -> Asker:
+    """Return what asks a case as a user would.
+
+    Args:
+        engine: Answers.
+        readable: What the run may see.
+        cancellation: Stops the question under way, and every later one.
+    """
+    from assistant.reply_json import reply_to_json
+
+    def ask(case: Case) -> dict[str, Any]:
+        reply = engine.ask(
+            case.question, history=case.history, readable=readable, cancellation=cancellation
+        )
+        return reply_to_json(reply, reply_id=case.id)
+
+    return ask

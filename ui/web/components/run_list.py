@@ -1,0 +1,65 @@
+"""The runs, latest first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import streamlit as st
+
+from evals.runs import Run
+from ui.web.sessions import EvaluateState
+from ui.web.shown_text import plain, shortened
+
+N_SHOWN = 6
+SUITE_CHARS = 28
+
+
+def draw_runs(
+    runs: Sequence[Run], state: EvaluateState, shown: Run, running_id: str | None
+) -> None:
+    """Draw a button for each run.
+
+    Args:
+        runs: Oldest first.
+        state: Of the page.
+        shown: The run whose results are drawn.
+        running_id: The run under way, if any.
+    """
+    st.subheader("Runs")
+    latest = list(reversed(runs))
+    for run in latest if state.shows_all_runs else latest[:N_SHOWN]:
+        st.button(
+            run_label(run, is_running=run.id == running_id, zone=st.context.timezone),
+            key=f"run-{run.id}",
+            type="secondary" if run.id == shown.id else "tertiary",
+            width="stretch",
+            on_click=state.show,
+            args=(run.id,),
+        )
+    if len(latest) > N_SHOWN and not state.shows_all_runs:
+        st.button(
+            f"Show all {len(latest)}", icon=":material/expand_more:", on_click=state.show_all_runs
+        )
+
+
+def run_label(run: Run, *, is_running: bool, zone: str | None) -> str:
+    """Return when a run began, what it measured and how it stands."""
+    named = plain(shortened(", ".join(run.plan["suites"]), SUITE_CHARS))
+    how_far = f"{run.n_cases} questions"
+    if is_running:
+        how_far = "under way"
+    elif run.finished is None:
+        how_far = f"stopped, {run.n_replies} of {run.n_cases}"
+    return f"{named} · {how_far}  \n{begun(run, zone)}"
+
+
+def begun(run: Run, zone: str | None) -> str:
+    """Return when a run began, in the reader's time zone; UTC if that is unknown."""
+    moment = datetime.fromisoformat(run.started)
+    try:
+        local = moment.astimezone(ZoneInfo(zone) if zone else UTC)
+    except (ZoneInfoNotFoundError, ValueError):
+        local = moment.astimezone(UTC)
+    return f"{local:%d %b %Y, %H:%M}{'' if local.tzinfo is not UTC else ' UTC'}"

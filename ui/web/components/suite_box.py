@@ -1,0 +1,77 @@
+"""Adding a suite and taking one away."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from assistant.errors import AssistantError
+from evals.suite_files import MAX_BYTES, SuiteFiles
+from ui.web.sessions import EvaluateState
+from ui.web.shown_text import plain
+
+MEGABYTE = 1_000_000
+HELP = (
+    "One question a line. JSON Lines: `id`, `question`, `answerable`, `answers`, and optionally "
+    "`facts`, `evidence`, `tags`, `history`. CSV: the columns `question,answer,document,page`; "
+    "without an answer, the right reply is to abstain."
+)
+
+
+def draw_suites(suites: SuiteFiles, state: EvaluateState) -> None:
+    """Draw the box in which suites are uploaded and deleted."""
+    key = f"suite-upload-{state.n_uploads}"
+    with st.expander("Your own suites", icon=":material/upload_file:", expanded=_has_news(state)):
+        st.caption(HELP)
+        st.file_uploader(
+            "A suite, .jsonl or .csv",
+            type=["jsonl", "csv"],
+            max_upload_size=MAX_BYTES // MEGABYTE,
+            key=key,
+            on_change=_keep,
+            args=(suites, state, key),
+        )
+        if state.suite_error:
+            st.error(plain(state.suite_error), icon=":material/error:")
+        if state.suite_notice:
+            st.success(plain(state.suite_notice), icon=":material/check:")
+        for name in suites.names():
+            with st.container(horizontal=True, vertical_alignment="center"):
+                st.markdown(plain(name))
+                with st.popover("Delete", icon=":material/delete:", type="tertiary"):
+                    st.markdown(f"Delete {plain(name)} for good? Runs of it stay.")
+                    st.button(
+                        "Delete it",
+                        key=f"suite-delete-{name}",
+                        type="primary",
+                        on_click=_delete,
+                        args=(suites, state, name),
+                    )
+
+
+def _has_news(state: EvaluateState) -> bool:
+    return bool(state.suite_error or state.suite_notice)
+
+
+def _keep(suites: SuiteFiles, state: EvaluateState, key: str) -> None:
+    uploaded = st.session_state[key]
+    if uploaded is None:
+        return
+    state.suite_error = state.suite_notice = None
+    state.n_uploads += 1
+    try:
+        suite = suites.keep(uploaded.name, uploaded.getvalue())
+    except AssistantError as error:
+        state.suite_error = str(error)
+    else:
+        state.suite = uploaded.name
+        state.suite_notice = f"{uploaded.name} is ready: {len(suite.cases)} questions."
+
+
+def _delete(suites: SuiteFiles, state: EvaluateState, name: str) -> None:
+    state.suite_error = state.suite_notice = None
+    try:
+        suites.delete(name)
+    except AssistantError as error:
+        state.suite_error = str(error)
+    else:
+        state.suite_notice = f"{name} was deleted."

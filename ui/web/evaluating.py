@@ -1,0 +1,263 @@
+"""The evaluation under way: one per server, off the pages' threads, watched through snapshots."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from assistant.cancellation import Cancellation
+from assistant.errors import AssistantError, QuestionCancelledError
+from evals.errors import RunError
+from evals.report import report_run, write_report
+from evals.runs import Plan, Progress, Run, find_run, start_run
+from evals.suite_files import SuiteFiles
+from models.errors import ModelError
+from ui.measuring import build_asker, runs_root, suites_root
+
+if TYPE_CHECKING:
+    from assistant.access import ReadableSet
+    from assistant.engine import Engine
+    from evals.runs import Asker
+    from evals.suites import Case, Suite
+
+_LOG = logging.getLogger(__name__)
+UNEXPECTED = "something went wrong that should not; continue it, and report it if it stays"
+CLOSE_S = 30.0
+"""How long the server waits at its end for the question under way to stop."""
+
+
+class EvaluationBusyError(AssistantError):
+    """An evaluation is under way already."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvaluationProgress:
+    """How far an evaluation is."""
+
+    run_id: str
+    suite: str
+    """Name of what is asked; of several, of each."""
+    n_done: int
+    """Cases asked, those of an earlier start included."""
+    n_total: int
+    n_failed: int = 0
+    """Cases of this start whose question raised an error."""
+    question: str | None = None
+    """What is being asked; None before the first question, while models may still load."""
+    left_s: float | None = None
+    """None before the first reply."""
+    is_stopping: bool = False
+    is_stopped: bool = False
+    is_finished: bool = False
+    error: str | None = None
+    """Why it ended early, for the person who started it."""
+
+    @property
+    def is_done(self) -> bool:
+        """Whether nothing more will come."""
+        return self.is_finished or self.is_stopped or self.error is not None
+
+
+@dataclass(slots=True, eq=False)
+class Evaluation:
+    """One start of a run. Thread-safe."""
+
+    run: Run
+    cancellation: Cancellation = field(default_factory=Cancellation)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _progress: EvaluationProgress = field(init=False)
+    _n_asked: int = 0
+    _first_s: float = 0.0
+
+    def __post_init__(self) -> None:
+        self._progress = EvaluationProgress(
+            run_id=self.run.id,
+            suite=", ".join(self.run.plan["suites"]),
+            n_done=self.run.n_replies,
+            n_total=self.run.n_cases,
+        )
+
+    def snapshot(self) -> EvaluationProgress:
+        """Return how far it is now."""
+        with self._lock:
+            return self._progress
+
+    def stop(self) -> None:
+        """Stop it within a token; what was answered stays."""
+        self._change(is_stopping=True)
+        self.cancellation.cancel()
+
+    def work(self, engine: Future[Engine], readable: ReadableSet) -> None:
+        """Ask until the end, a stop or an error; every end shows in the snapshot."""
+        try:
+            ask = build_asker(self._loaded(engine), readable, self.cancellation)
+            finished = self.run.ask_all(self._telling(ask), self._listen)
+            write_report(report_run(finished))
+        except QuestionCancelledError:
+            self._change(is_stopped=True)
+        except (AssistantError, ModelError) as error:
+            self._change(error=str(error))
+        except OSError as error:
+            self._change(error=f"the run cannot be written ({error.strerror}); check the disk")
+        except Exception as error:  # noqa: BLE001 - the boundary: no run may stay without an end
+            _LOG.error("an evaluation ended unexpectedly", exc_info=error)
+            self._change(error=UNEXPECTED)
+        else:
+            self._change(is_finished=True)
+
+    def _loaded(self, engine: Future[Engine]) -> Engine:
+        """Return the engine once there is one; a stop does not wait for that."""
+        may_go_on = threading.Event()
+        engine.add_done_callback(lambda _: may_go_on.set())
+        self.cancellation.stops(may_go_on.set)
+        may_go_on.wait()
+        self.cancellation.check()
+        return engine.result()
+
+    def _telling(self, ask: Asker) -> Asker:
+        """Return an asker that tells what is asked."""
+
+        def tell(case: Case) -> dict[str, Any]:
+            self.cancellation.check()
+            if self._n_asked == 0:
+                self._first_s = time.monotonic()
+            self._change(question=case.question)
+            return ask(case)
+
+        return tell
+
+    def _listen(self, told: Progress) -> None:
+        self._n_asked += 1
+        each_s = (time.monotonic() - self._first_s) / self._n_asked
+        self._change(
+            n_done=told.n_done,
+            n_failed=self._progress.n_failed + (told.error is not None),
+            left_s=each_s * (told.n_total - told.n_done),
+        )
+
+    def _change(self, **values: Any) -> None:
+        with self._lock:
+            self._progress = replace(self._progress, **values)
+
+
+class Evaluations:
+    """The runs and suites of a server, and the one run that may be under way. Thread-safe.
+
+    Args:
+        data_dir: Runs and uploaded suites lie in it.
+        engine: Answers, once it is there.
+        subject: Returns what decides the replies at the moment; see `ui.measuring`.
+        readable: What runs may see.
+    """
+
+    def __init__(
+        self,
+        data_dir: Path,
+        engine: Future[Engine],
+        subject: Callable[[], Mapping[str, Any]],
+        readable: ReadableSet,
+    ) -> None:
+        self._data_dir = data_dir
+        self._engine = engine
+        self.subject = subject
+        self._readable = readable
+        self._lock = threading.Lock()
+        self._current: Evaluation | None = None
+        self._thread: threading.Thread | None = None
+        self._is_closed = False
+
+    @property
+    def root(self) -> Path:
+        """The folder of all runs."""
+        return runs_root(self._data_dir)
+
+    @cached_property
+    def suites(self) -> SuiteFiles:
+        """The suites that can be run, beside the shipped one."""
+        return SuiteFiles(suites_root(self._data_dir))
+
+    def snapshot(self) -> EvaluationProgress | None:
+        """Return how far the latest evaluation of this server is; None before the first."""
+        current = self._current
+        return None if current is None else current.snapshot()
+
+    def start(self, suite: Suite, *, sample: int | None, seed: int = 0) -> str:
+        """Begin a run, or continue the latest stopped one that measures the same.
+
+        Args:
+            suite: What to ask.
+            sample: Cases drawn from it; None asks all.
+            seed: Of the drawing.
+
+        Returns:
+            The run's id.
+
+        Raises:
+            EvaluationBusyError: another is under way.
+        """
+        plan = Plan(suites=(suite,), subject=self.subject(), sample=sample, seed=seed)
+        return self._launch(lambda: start_run(self.root, plan))
+
+    def resume(self, run_id: str) -> None:
+        """Continue a stopped run.
+
+        Raises:
+            EvaluationBusyError: another is under way.
+            RunError: there is no such run, it is finished, or what it measures has changed.
+        """
+
+        def stopped() -> Run:
+            run = find_run(self.root, run_id)
+            if not run.is_continuable(self.subject()):
+                raise RunError(
+                    f"run {run_id!r} cannot be continued: it is finished, or documents, settings "
+                    "or the program have changed since; start a new one"
+                )
+            return run
+
+        self._launch(stopped)
+
+    def stop(self) -> None:
+        """Stop the run under way, if any."""
+        if self._current is not None:
+            self._current.stop()
+
+    def forget(self) -> None:
+        """Forget the latest evaluation if it is done, and with it why it ended."""
+        with self._lock:
+            if self._current is not None and self._current.snapshot().is_done:
+                self._current = None
+
+    def close(self) -> None:
+        """Stop what is under way, wait until it has stopped, and start nothing more."""
+        with self._lock:
+            self._is_closed = True
+        self.stop()
+        if self._thread is not None:
+            self._thread.join(CLOSE_S)
+
+    def _launch(self, begin: Callable[[], Run]) -> str:
+        with self._lock:
+            if self._is_closed:
+                raise EvaluationBusyError("the server is ending; start it again first")
+            if self._current is not None and not self._current.snapshot().is_done:
+                raise EvaluationBusyError(
+                    "an evaluation is under way; wait until it is done, or stop it"
+                )
+            evaluation = Evaluation(begin())
+            self._current = evaluation
+            self._thread = threading.Thread(
+                target=evaluation.work,
+                args=(self._engine, self._readable),
+                name="evaluation",
+                daemon=True,
+            )
+            self._thread.start()
+            return evaluation.run.id

@@ -1,0 +1,85 @@
+"""Metrics in plain words, and which of them tell most at a glance."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+
+_ANSWERS = {
+    "containment": "Right answers: a gold answer is in the answer",
+    "fact_recall": "Facts of a complete answer that are in the answer",
+    "em": "Answers that are the gold answer, word for word",
+    "f1": "Words shared with the gold answer",
+    "rouge_l": "Words shared with the gold answer, in its order",
+}
+WORDS = MappingProxyType(
+    _ANSWERS
+    | {f"{name}_if_answered": f"{words}; answered only" for name, words in _ANSWERS.items()}
+    | {
+        "answer_rate": "Answerable questions that were answered",
+        "abstention_precision": "Abstentions that were right to abstain",
+        "abstention_recall": "Unanswerable questions that were left unanswered",
+        "abstention_f1": "Abstaining, both taken together",
+        "doc_recall_at_1": "Right document is the first passage",
+        "doc_recall_at_3": "Right documents found in 3 passages",
+        "doc_recall_at_5": "Right documents found in 5 passages",
+        "doc_mrr": "How far up the right document is; 1: first",
+        "page_recall_at_1": "Right page is the first passage",
+        "page_recall_at_3": "Right pages found in 3 passages",
+        "page_recall_at_5": "Right pages found in 5 passages",
+        "page_mrr": "How far up the right page is; 1: first",
+        "cited": "Answers with a source",
+        "citation_precision_doc": "Sources from a right document",
+        "citation_recall_doc": "Right documents that are cited",
+        "citation_precision_page": "Sources from a right page",
+        "citation_recall_page": "Right pages that are cited",
+        "quote_verbatim": "Quotes that are word for word in the document",
+        "ttft_ms_p50": "Time to the first word: half are faster",
+        "ttft_ms_p95": "Time to the first word: 95 of 100 are faster",
+        "total_ms_p50": "Time to the whole answer: half are faster",
+        "total_ms_p95": "Time to the whole answer: 95 of 100 are faster",
+    }
+)
+"""What a figure says, by the metric's name."""
+SHORT = MappingProxyType(
+    {
+        "containment": "Right answers",
+        "answer_rate": "Answered",
+        "abstention_precision": "Abstained rightly",
+        "abstention_recall": "Unanswerable noticed",
+        "page_recall_at_5": "Page found",
+        "doc_recall_at_5": "Document found",
+        "citation_precision_page": "Sources right",
+        "citation_recall_page": "Right page cited",
+        "quote_verbatim": "Quotes verbatim",
+    }
+)
+"""Metrics of the plot, with words that fit beside it, in its order."""
+
+
+def is_time(metric: str) -> bool:
+    """Tell whether a metric is in milliseconds, where less is better."""
+    return "_ms_" in metric
+
+
+def figure_text(metric: str, number: float) -> str:
+    """Return a figure as people write it.
+
+    >>> figure_text("em", 0.5), figure_text("ttft_ms_p50", 1234.0)
+    ('50 %', '1.2 s')
+    """
+    if not is_time(metric):
+        return f"{number * 100:.0f} %"
+    return f"{number / 1000:.1f} s" if number >= 1000 else f"{number:.0f} ms"
+
+
+def duration_text(seconds: float) -> str:
+    """Return a time to wait in round words.
+
+    >>> duration_text(44), duration_text(170), duration_text(2 * 3600)
+    ('45 s', '3 min', '2.0 h')
+    """
+    if seconds < 118:
+        return f"{max(5, round(seconds / 5) * 5)} s"
+    if seconds < 90 * 60:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h"

@@ -1,0 +1,97 @@
+"""What came of a run: its report and how each case went, computed once."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from evals.outcomes import Outcome, judge
+from evals.report import Report, report_run
+from evals.runs import Run, find_run
+from evals.suites import Case
+
+KEPT = 8
+"""Results kept in memory."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JudgedCase:
+    """A case with what came of it."""
+
+    case: Case
+    outcome: Outcome
+    reply: Mapping[str, Any] | None
+    """As `assistant.reply_json` writes it."""
+    error: str | None
+    """Why there is no reply; None also if it was not asked."""
+    page_tolerance: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunResults:
+    """What came of a run so far."""
+
+    report: Report
+    cases: Mapping[str, tuple[JudgedCase, ...]]
+    """By suite, in its order."""
+
+    def replies(self, suite: str) -> tuple[Mapping[str, Any], ...]:
+        """Return the replies to a suite."""
+        return tuple(judged.reply for judged in self.cases[suite] if judged.reply is not None)
+
+    @property
+    def index_generations(self) -> frozenset[int]:
+        """The states of the corpus that answered; more than one: it changed meanwhile."""
+        return frozenset(
+            reply["index_generation"] for suite in self.cases for reply in self.replies(suite)
+        )
+
+    @property
+    def mean_s(self) -> float | None:
+        """Seconds that a question took; None without a reply."""
+        times = [
+            reply["timings_ms"]["total"] / 1000
+            for suite in self.cases
+            for reply in self.replies(suite)
+        ]
+        return sum(times) / len(times) if times else None
+
+
+def run_results(run: Run) -> RunResults:
+    """Return what came of a run; quick if nothing came since the last call.
+
+    Raises:
+        RunError: files of the run are damaged.
+        SuiteError: its suites are.
+    """
+    return _computed(run.folder, run.state)
+
+
+def count_outcomes(cases: Sequence[JudgedCase]) -> dict[Outcome, int]:
+    """Return how many cases went which way, every outcome included."""
+    counts = dict.fromkeys(Outcome, 0)
+    for judged in cases:
+        counts[judged.outcome] += 1
+    return counts
+
+
+@lru_cache(maxsize=KEPT)
+def _computed(folder: Path, _state: Hashable) -> RunResults:
+    run = find_run(folder.parent, folder.name)
+    cases = {}
+    for suite in run.suites():
+        replies, errors = run.replies(suite.name), run.errors(suite.name)
+        cases[suite.name] = tuple(
+            JudgedCase(
+                case=case,
+                outcome=judge(case, replies.get(case.id)),
+                reply=replies.get(case.id),
+                error=errors.get(case.id),
+                page_tolerance=suite.page_tolerance,
+            )
+            for case in suite.cases
+        )
+    return RunResults(report=report_run(run), cases=cases)

@@ -1,0 +1,117 @@
+"""Evaluate: ask questions whose right answers are known, and see what went wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from assistant.errors import AssistantError
+from evals.runs import Run, list_runs
+from evals.suites import SAMPLE
+from ui.web import resources
+from ui.web.components.run_list import draw_runs
+from ui.web.components.run_view import draw_run
+from ui.web.components.start_box import begin, draw_running, draw_start, expectation
+from ui.web.components.suite_box import draw_suites
+from ui.web.evaluating import EvaluationProgress, Evaluations
+from ui.web.resources import Resources
+from ui.web.run_results import run_results
+from ui.web.sessions import EvaluateState, evaluate_state
+from ui.web.shown_text import plain
+
+REDRAW_S = 0.5
+
+
+def draw() -> None:
+    """Draw the page."""
+    opened, state = resources.current(), evaluate_state()
+    evaluations = opened.evaluations
+    st.title("Evaluate")
+    st.caption("How good are the answers? Ask questions whose right answers are known.")
+    progress = evaluations.snapshot()
+    running_id = None if progress is None or progress.is_done else progress.run_id
+    try:
+        runs = list_runs(evaluations.root)
+    except AssistantError as error:
+        st.error(plain(str(error)), icon=":material/error:")
+        return
+    if running_id is not None:
+        _draw_live(evaluations)
+    else:
+        _draw_end(evaluations, state, progress)
+        if not runs:
+            _draw_welcome(opened, state)
+        draw_start(opened, state, _measured_s(runs))
+        draw_suites(evaluations.suites, state)
+    if runs:
+        _draw_runs(opened, state, runs, running_id)
+
+
+@st.fragment(run_every=REDRAW_S)
+def _draw_live(evaluations: Evaluations) -> None:
+    progress = evaluations.snapshot()
+    if progress is None or progress.is_done:
+        st.rerun()
+    draw_running(evaluations, progress)
+
+
+def _draw_end(
+    evaluations: Evaluations, state: EvaluateState, progress: EvaluationProgress | None
+) -> None:
+    """Say why nothing runs, if something should."""
+    if state.error is not None:
+        st.error(plain(state.error), icon=":material/error:")
+    if progress is not None and progress.error is not None:
+        st.error(f"The evaluation ended early: {plain(progress.error)}", icon=":material/error:")
+        st.button("Dismiss", icon=":material/close:", on_click=evaluations.forget)
+
+
+def _draw_welcome(opened: Resources, state: EvaluateState) -> None:
+    with st.container(border=True):
+        st.markdown(
+            "**A suite is a list of questions with their right answers.** Plinth asks each as a "
+            "user would, compares the reply with the gold answer and the gold page without any "
+            "judge model, and shows every case that went wrong. The sample suite asks about the "
+            "sample documents."
+        )
+        suite = opened.evaluations.suites.load(SAMPLE.name)
+        st.button(
+            "Run the sample suite",
+            icon=":material/play_arrow:",
+            type="primary",
+            on_click=begin,
+            args=(opened.evaluations, state, suite, None),
+        )
+        n = len(suite.cases)
+        st.caption(f"{n} questions. {expectation(n, None)}")
+
+
+def _draw_runs(
+    opened: Resources, state: EvaluateState, runs: Sequence[Run], running_id: str | None
+) -> None:
+    shown = next((run for run in runs if run.id == state.run_id), runs[-1])
+    st.divider()
+    side, main = st.columns([1, 3], gap="large")
+    with side:
+        draw_runs(runs, state, shown, running_id)
+    with main:
+        if shown.id == running_id:
+            st.info("The figures come here once the run is done or stopped.")
+            return
+        try:
+            with st.spinner("Scoring the replies"):
+                results = run_results(shown)
+        except AssistantError as error:
+            st.error(plain(str(error)), icon=":material/error:")
+            return
+        draw_run(opened, state, shown, results)
+
+
+def _measured_s(runs: Sequence[Run]) -> float | None:
+    """Return the seconds that a question took in the latest finished run; None without one."""
+    finished = [run for run in runs if run.finished is not None]
+    try:
+        return run_results(finished[-1]).mean_s if finished else None
+    except AssistantError:  # shown where its figures would be
+        return None
