@@ -13,8 +13,8 @@ PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check -c $(CONSTRA
 .NOTPARALLEL:
 .PHONY: run setup test lint clean
 
-run: setup ## answer the sample corpus's suggested questions on the terminal
-	@.ci/demo
+run: setup ## the web app, with the sample corpus where there are no documents yet
+	@.ci/serve
 
 setup: $(BASE) ## environment and default models
 	@echo "== models: present ones are verified, missing ones fetched (about 1.2 GB, minutes)"
