@@ -15,6 +15,8 @@ from ui.web.answering import AnswerRun
 
 COOKIE = "plinth_browser"
 COOKIE_AGE_S = 400 * 24 * 3600
+CONVERSATION = "conversation"
+"""Name, in the page's address, of the conversation it shows."""
 _STATE = "plinth_ask"
 
 
@@ -71,10 +73,20 @@ class AskState:
     """The turn and the citation whose source is open."""
     notice: str | None = None
     """Why the last question has no reply."""
+    address: str | None = None
+    """The conversation that the page's address names, as far as it was followed or written."""
 
     def open(self, conversation_id: str | None) -> None:
         """Turn to another conversation, or to a new one."""
         self.conversation_id, self.source, self.notice = conversation_id, None, None
+
+    def open_source(self, turn_id: int, citation_index: int) -> None:
+        """Show the source of a citation beside the answer."""
+        self.source = (turn_id, citation_index)
+
+    def close_source(self) -> None:
+        """Show answers alone."""
+        self.source = None
 
 
 def ask_state() -> AskState:
@@ -83,3 +95,20 @@ def ask_state() -> AskState:
         st.session_state[_STATE] = AskState()
     state: AskState = st.session_state[_STATE]
     return state
+
+
+def follow_address(state: AskState) -> None:
+    """Open the conversation that the address names after a reload, a bookmark or "back"."""
+    named = st.query_params.get(CONVERSATION)
+    if named is not None and named != state.address:
+        state.open(named)
+        state.address = named
+
+
+def write_address(state: AskState) -> None:
+    """Let the address name the conversation that is open, for a reload to find it."""
+    if state.conversation_id is None:
+        st.query_params.pop(CONVERSATION, None)
+    elif st.query_params.get(CONVERSATION) != state.conversation_id:
+        st.query_params[CONVERSATION] = state.conversation_id
+    state.address = state.conversation_id
