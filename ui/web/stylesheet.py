@@ -32,6 +32,10 @@ _CSS = """
 [class*="CHIP"] button {
     min-height: 2rem; padding: 0.125rem 0.625rem 0.125rem 0.25rem; border-radius: 1rem;
 }
+/* Streamlit's own are too faint to be read by everybody. */
+:is([data-testid="stCaptionContainer"], [data-testid="stCaptionContainer"] p, button kbd) {
+    color: light-dark(FAINT); opacity: 1;
+}
 
 .plinth-page { position: relative; }
 .plinth-page img {
@@ -66,6 +70,7 @@ def stylesheet() -> str:
         "SUGGESTION": SUGGESTION,
         "CONVERSATION": CONVERSATION,
         "SHEET": str(SHEET_PX),
+        "FAINT": ", ".join(colours("grayTextColor")),
         "LINE": ", ".join(colours("borderColor")),
         "GROUND": ", ".join(colours("backgroundColor")),
     }
