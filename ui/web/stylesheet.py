@@ -29,6 +29,7 @@ _CSS = """
 :is([class*="st-key-SUGGESTION"], [class*="st-key-CONVERSATION"]) button :is(div, p) {
     justify-content: flex-start; text-align: start;
 }
+[class*="st-key-CONVERSATION"] button { padding-inline: 0.75rem; }
 [class*="CHIP"] button {
     min-height: 2rem; padding: 0.125rem 0.625rem 0.125rem 0.25rem; border-radius: 1rem;
 }
