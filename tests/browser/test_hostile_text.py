@@ -10,7 +10,15 @@ from playwright.sync_api import expect
 
 from assistant.access import OPERATOR
 from assistant.store.catalog import open_catalog
-from tests.browser.app import ask, chips, environment, ingest, wait_for_reply, wait_until_settled
+from tests.browser.app import (
+    ANSWER_MS,
+    ask,
+    chips,
+    environment,
+    ingest,
+    wait_for_reply,
+    wait_until_settled,
+)
 from tests.browser.conftest import SETTINGS, Visitor
 from ui.web.sessions import COOKIE, owner_of
 
@@ -119,11 +127,12 @@ def test_hostile_reply_shows_as_text_and_reaches_nothing(
     visitor: Visitor, trap: socket.socket, hostile: str
 ) -> None:
     page = visitor.open(seed(visitor, hostile))
+    chips(page).first.hover()
+    expect(page.get_by_role("tooltip")).to_contain_text("<script src=//127.0.0.2")
+    page.mouse.move(0, 0)
     for reasons in page.get_by_text("Why").all():
         reasons.click()
-    expect(page.get_by_text("<img src=http://").first).to_be_visible()
-    chips(page).first.hover()
-    expect(page.get_by_role("tooltip")).to_contain_text("![pic](http://")
+    expect(page.get_by_text("<script src=//127.0.0.2").first).to_be_visible()
     chips(page).first.click()
     expect(page.get_by_role("button", name="Close")).to_be_visible()
     wait_until_settled(page)
@@ -146,8 +155,8 @@ def test_hostile_document_is_asked_about_without_reaching_anything(
     )
     ingest(folder, "hostile", environment(visitor.app.data_dir, SETTINGS))
     page = visitor.open()
-    ask(page, f"What is the code of the zebra valve? {hostile}")
-    expect(page.get_by_text("Nearest sentence, from")).to_be_visible()
+    ask(page, "What is the code of the zebra valve?")
+    expect(page.get_by_text("Nearest sentence, from")).to_be_visible(timeout=ANSWER_MS)
     assert page.evaluate(ELSEWHERE) == []
     wait_for_reply(page)
     page.get_by_text("Why").first.click()

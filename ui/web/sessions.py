@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http.cookies import CookieError, SimpleCookie
+from typing import Any
 
 import streamlit as st
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from assistant.store.types import StoredTurn
 from ui.web.answering import AnswerRun
 
 COOKIE = "plinth_browser"
@@ -83,6 +86,15 @@ class AskState:
     def open_source(self, turn_id: int, citation_index: int) -> None:
         """Show the source of a citation beside the answer."""
         self.source = (turn_id, citation_index)
+
+    def open_citations(self, turns: Sequence[StoredTurn]) -> Sequence[Mapping[str, Any]]:
+        """Return the citations among which one's source is open; none if there is none."""
+        if self.source is None:
+            return ()
+        turn_id, index = self.source
+        found = [turn.reply["citations"] for turn in turns if turn.turn_id == turn_id]
+        citations: Sequence[Mapping[str, Any]] = found[0] if found else ()
+        return citations if index < len(citations) else ()
 
     def close_source(self) -> None:
         """Show answers alone."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
 
 import streamlit as st
 
@@ -35,7 +34,7 @@ def draw() -> None:
     draw_history(opened.catalog.conversations, state, owner)
     turns = _turns(opened, state, owner)
     write_address(state)
-    citations = _open_citations(state, turns)
+    citations = state.open_citations(turns)
     if citations:
         talk, pane = st.columns(2, gap="medium")
         with pane:
@@ -69,16 +68,6 @@ def _turns(opened: Resources, state: AskState, owner: str) -> tuple[StoredTurn, 
     except UnknownNameError:  # an address that was passed on, or made up
         state.open(None)
         return ()
-
-
-def _open_citations(state: AskState, turns: tuple[StoredTurn, ...]) -> list[dict[str, Any]]:
-    """Return the citations among which one's source is open; none if there is none."""
-    if state.source is None:
-        return []
-    turn_id, index = state.source
-    found = [turn.reply["citations"] for turn in turns if turn.turn_id == turn_id]
-    citations: list[dict[str, Any]] = found[0] if found else []
-    return citations if index < len(citations) else []
 
 
 def _draw_welcome(opened: Resources, state: AskState, owner: str) -> None:
