@@ -36,7 +36,7 @@ SCHEMES = ("light", "dark")
 COLOURS = 128
 HOLIDAY = "How many days of paid holiday do I have each year, and when do unused days expire?"
 ALARM = "How soon must customers be told when a chamber raises a temperature alarm?"
-GYM = "How much does Brinewell pay towards a gym membership?"
+OFF_TOPIC = "What is the capital of Mongolia?"
 MISFITS = """() => {
     const root = document.documentElement, found = [];
     for (const one of [root, ...document.querySelectorAll('[data-testid="stMain"]')])
@@ -80,7 +80,7 @@ STATES = (
     State("ask-source", question=HOLIDAY, act=open_source),
     State("ask-why", question=HOLIDAY, act=_open_why),
     State("ask-text-source", question=ALARM, act=_open_first),
-    State("ask-abstention", question=GYM),
+    State("ask-abstention", question=OFF_TOPIC),
 )
 
 

@@ -79,8 +79,15 @@ def _draw_picture(document_id: DocumentId, citation: Mapping[str, Any], cited: C
 def _draw_text(text: str, start: int, end: int) -> None:
     before = text[max(0, start - AROUND_CHARS) : start]
     after = text[end : end + AROUND_CHARS]
+    cut_before = "…" if start > AROUND_CHARS else ""
+    cut_after = "…" if end + AROUND_CHARS < len(text) else ""
     st.markdown(
-        f"{'…' if start > AROUND_CHARS else ''}{plain(before, lines=True)} "
-        f":orange-background[{plain(text[start:end])}] {plain(after, lines=True)}"
-        f"{'…' if end + AROUND_CHARS < len(text) else ''}"
+        f"{cut_before}{plain(before, lines=True)}{_gap(before[-1:])}"
+        f":orange-background[{plain(text[start:end])}]{_gap(after[:1])}"
+        f"{plain(after, lines=True)}{cut_after}"
     )
+
+
+def _gap(char: str) -> str:
+    """Return what stands beside the mark: a list's next item keeps its line."""
+    return "  \n" if char == "\n" else " "
