@@ -47,7 +47,8 @@ _CSS = """
 [data-testid="stColumn"]:has([class*="st-key-SOURCE"]) {
     position: sticky; top: 4rem; align-self: flex-start;
 }
-[class*="st-key-SOURCE"] { max-height: calc(100dvh - 17rem); overflow: hidden auto; padding-inline-end: 0.5rem;
+[class*="st-key-SOURCE"] {
+    max-height: calc(100dvh - 17rem); overflow: hidden auto; padding-inline-end: 0.5rem;
 }
 
 @media (max-width: SHEETpx) {
