@@ -57,9 +57,14 @@ class Visitor:
     errors: list[str] = field(default_factory=list)
 
     def open(
-        self, path: str = "/", *, size: tuple[int, int] = (1440, 900), scheme: Any = "light"
+        self,
+        path: str = "/",
+        *,
+        size: tuple[int, int] = (1440, 900),
+        scheme: Any = "light",
+        mark: str = "Ask about your documents",
     ) -> Page:
-        """Open a page and wait until it is there."""
+        """Open a page and wait until it is there: until `mark` stands on it."""
         page = self.context.new_page()
         page.on("pageerror", lambda error: self.errors.append(str(error)))
         page.on("console", self._note)
@@ -67,7 +72,7 @@ class Visitor:
         page.set_viewport_size({"width": size[0], "height": size[1]})
         page.emulate_media(color_scheme=scheme)
         page.goto(self.app.url + path)
-        page.get_by_test_id("stChatInput").wait_for()
+        page.get_by_placeholder(mark).or_(page.get_by_text(mark, exact=True)).first.wait_for()
         wait_until_settled(page)
         return page
 
