@@ -33,7 +33,7 @@ LOADED_S = 120.0
 POLL_S = 0.2
 END_S = 30.0
 ANSWER_MS = 90_000.0
-STEP_MS = 20_000.0
+STEP_MS = 45_000.0
 """For everything but an answer; a busy machine is slow, not wrong."""
 SETTLED = """() => document.readyState === 'complete'
     && !document.querySelector('[data-testid="stSkeleton"], [data-stale="true"]')

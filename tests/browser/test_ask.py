@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.app import ask, chips, wait_for_reply, wait_until_settled
+from tests.browser.app import ANSWER_MS, ask, chips, wait_for_reply, wait_until_settled
 from tests.browser.conftest import PDF_QUESTION, Asked, Visitor
 
 LONG_QUESTION = "What happened in Gdynia in November 2024?"
@@ -20,10 +20,10 @@ def test_suggested_question_is_answered_step_by_step(visitor: Visitor) -> None:
     suggestions = page.locator("[class*='st-key-suggestion-'] button")
     expect(suggestions).to_have_count(3)
     suggestions.filter(has_text=LONG_QUESTION).click()
-    seen = page.wait_for_function(EVIDENCE_TEXT).json_value()
+    seen = page.wait_for_function(EVIDENCE_TEXT, timeout=ANSWER_MS).json_value()
     assert "Reading the passages" in seen  # the evidence is there before the model's first word
     assert "incident-gdynia-2024-11.md" in seen
-    expect(page.get_by_text("grey text is not checked yet")).to_be_visible()
+    expect(page.get_by_text("grey text is not checked yet")).to_be_visible(timeout=ANSWER_MS)
     wait_for_reply(page)
     assert chips(page).count() > 1
     chips(page).first.hover()
