@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from PIL import Image
-from playwright.sync_api import BrowserContext, Page
+from playwright.sync_api import BrowserContext, FilePayload, Page
 
 from evals.suites import SAMPLE
 from tests.browser.app import (
+    ANSWER_MS,
     PROJECT,
     RunningApp,
     ask,
@@ -37,6 +38,8 @@ COLOURS = 128
 HOLIDAY = "How many days of paid holiday do I have each year, and when do unused days expire?"
 ALARM = "How soon must customers be told when a chamber raises a temperature alarm?"
 OFF_TOPIC = "What is the capital of Mongolia?"
+DROP = "Drop files or folders here"
+LIFT = b"The lift runs from eight in the morning to four in the afternoon."
 MISFITS = """() => {
     const root = document.documentElement, found = [];
     for (const one of [root, ...document.querySelectorAll('[data-testid="stMain"]')])
@@ -58,6 +61,8 @@ class State:
 
     name: str
     path: str = "/"
+    mark: str = "Ask about your documents"
+    """Stands on the page once it is there."""
     question: str | None = None
     """Asked once; the picture is of its conversation."""
     act: Callable[[Page], None] | None = None
@@ -74,7 +79,36 @@ def _open_why(page: Page) -> None:
     page.get_by_text("Searched for").wait_for()
 
 
+def _open_document(page: Page) -> None:
+    page.get_by_role("button", name="employee-handbook.pdf").click()
+    page.get_by_text("Page 1 of 6").wait_for()
+    page.wait_for_function("() => [...document.images].some(one => one.naturalWidth > 0)")
+
+
+def _open_deletion(page: Page) -> None:
+    _open_document(page)
+    page.get_by_role("button", name="Delete").click()
+    page.get_by_role("button", name="Keep it").wait_for()
+
+
+def _send_files(page: Page) -> None:
+    """Send a good and a broken file; sent again they are versions of the same documents."""
+    if page.get_by_text("1 rejected").count():
+        return
+    files = [
+        FilePayload(name="ski-lift-times.txt", mimeType="text/plain", buffer=LIFT),
+        FilePayload(name="scan.pdf", mimeType="application/pdf", buffer=b"%PDF-1.4"),
+    ]
+    page.locator("[data-part=files]").set_input_files(files)
+    page.get_by_text("1 rejected").first.wait_for(timeout=ANSWER_MS)
+
+
 STATES = (
+    State("documents", path="/documents", mark=DROP),
+    State("documents-sent", path="/documents", mark=DROP, act=_send_files),
+    State("document", path="/documents", mark=DROP, act=_open_document),
+    State("document-deletion", path="/documents", mark=DROP, act=_open_deletion),
+    State("evaluate", path="/evaluate", mark="Evaluate"),
     State("ask"),
     State("ask-answer", question=HOLIDAY),
     State("ask-source", question=HOLIDAY, act=open_source),
@@ -119,7 +153,8 @@ def _take_all(app: RunningApp, context: BrowserContext) -> list[str]:
                 page.set_viewport_size({"width": width, "height": height})
                 page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
                 page.goto(address)
-                page.get_by_test_id("stChatInput").wait_for()
+                marked = page.get_by_placeholder(state.mark).or_(page.get_by_text(state.mark))
+                marked.first.wait_for()
                 wait_until_settled(page)
                 if state.act is not None:
                     state.act(page)

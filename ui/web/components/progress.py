@@ -53,6 +53,8 @@ def _unchecked(progress: AnswerProgress) -> list[str]:
 
 
 def _step(progress: AnswerProgress) -> str:
+    if progress.is_stopping:
+        return "Stopping"
     if progress.text:
         return "Writing; grey text is not checked yet"
     if progress.best:
