@@ -36,6 +36,8 @@ HARMLESS = (
     # `window.prerenderReady = false`, for crawlers, in Streamlit's page; the policy refuses it.
     "sha256-THxz9J9+wf7rhwR2YkXJoSZ13UCmYyC+3lNDv2+8ugA=",
 )
+PROBED = ("/_stcore/health", "/_stcore/host-config")
+"""On a page's own address, Streamlit looks below it first for the server, where nothing is."""
 LOCAL = ("data:", "blob:")
 
 
@@ -77,7 +79,9 @@ class Visitor:
         return page
 
     def _note(self, message: ConsoleMessage) -> None:
-        if message.type == "error" and not any(known in message.text for known in HARMLESS):
+        is_known = any(known in message.text for known in HARMLESS)
+        is_probe = str(message.location.get("url", "")).endswith(PROBED)
+        if message.type == "error" and not is_known and not is_probe:
             self.errors.append(message.text)
 
     def _check(self, request: Request) -> None:

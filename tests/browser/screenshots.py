@@ -100,7 +100,7 @@ def _send_files(page: Page) -> None:
         FilePayload(name="scan.pdf", mimeType="application/pdf", buffer=b"%PDF-1.4"),
     ]
     page.locator("[data-part=files]").set_input_files(files)
-    page.get_by_text("1 rejected").first.wait_for(timeout=ANSWER_MS)
+    page.get_by_text("2 files · 1 rejected").wait_for(timeout=ANSWER_MS)
 
 
 STATES = (
@@ -119,7 +119,7 @@ STATES = (
 
 
 def main() -> int:
-    """Take the pictures; return the exit code."""
+    """Take the pictures of the states whose names are given, or of all; return the exit code."""
     executable = chromium()
     if executable is None:
         print("no Chromium is installed; apt.txt names the package", file=sys.stderr)
@@ -140,7 +140,10 @@ def _take_all(app: RunningApp, context: BrowserContext) -> list[str]:
     FOLDER.mkdir(parents=True, exist_ok=True)
     problems: list[str] = []
     answered: dict[str, str] = {}
+    wanted = sys.argv[1:]
     for state in STATES:
+        if wanted and state.name not in wanted:
+            continue
         address = app.url + state.path
         if state.question is not None:
             if state.question not in answered:

@@ -10,6 +10,7 @@ from tests.browser.app import chips, open_source, wait_until_settled
 from tests.browser.conftest import Asked, Visitor
 from tests.browser.test_hostile_text import seed
 
+DROP = "Drop files or folders here"
 SERIOUS = ("serious", "critical")
 SIZES = [(1440, 900), (390, 844)]
 
@@ -56,4 +57,24 @@ class TestAsk:
         expect(page.get_by_text("The documents do not say.")).to_be_visible()
         chips(page).first.click()
         expect(page.get_by_role("button", name="Close")).to_be_visible()
+        assert violations(page) == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", SIZES)
+class TestOtherPages:
+    def test_documents(self, visitor: Visitor, scheme: Any, size: tuple[int, int]) -> None:
+        page = visitor.open("/documents", mark=DROP, scheme=scheme, size=size)
+        expect(page.get_by_role("button", name="employee-handbook.pdf")).to_be_visible()
+        assert violations(page) == []
+        page.get_by_role("button", name="employee-handbook.pdf").click()
+        page.get_by_text("Page 1 of 6").wait_for()
+        assert violations(page) == []
+        page.get_by_role("button", name="Delete").click()
+        page.get_by_role("button", name="Keep it").wait_for()
+        assert violations(page) == []
+
+    def test_evaluate(self, visitor: Visitor, scheme: Any, size: tuple[int, int]) -> None:
+        page = visitor.open("/evaluate", mark="Evaluate", scheme=scheme, size=size)
+        expect(page.get_by_role("button", name="Ask 5 questions")).to_be_visible()
         assert violations(page) == []
