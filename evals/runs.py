@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from assistant.errors import QuestionCancelledError
-from assistant.store.lock import WriterLock
+from assistant.store.lock import ProcessLock
 from evals.errors import RunError, SuiteError
 from evals.suites import INDEX, Case, Suite, case_to_json, load_suite
 
@@ -138,7 +138,7 @@ class Run:
             QuestionCancelledError: a question was cancelled; the run is stopped, to be continued.
             WriterBusyError: the run is under way already.
         """
-        with WriterLock(self.folder / _LOCK, wait_s=0):
+        with ProcessLock(self.folder / _LOCK, wait_s=0):
             return self._ask_all(ask, progress)
 
     def _ask_all(self, ask: Asker, progress: Callable[[Progress], None]) -> Run:

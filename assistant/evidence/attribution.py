@@ -33,6 +33,9 @@ RETOLD = 0.6
 LEAST_RETOLD_GAIN = 0.04
 """… or be retold itself, by this share of its words, and cover a little anew: an answer that
 strings a list together is proven by its items."""
+STATES_SHARE = 0.6
+"""What states a fact that is still unproven must hold this share of the answer sentence's words:
+then it is about the same."""
 SUPPORTED_COVERAGE = 0.6
 PARTIAL_COVERAGE = 0.35
 """Least idf-weighted share of an answer sentence's words that its evidence must hold."""
@@ -70,17 +73,15 @@ class ShownEvidence:
 
     def verdict(self, text: str, vector: FloatVector) -> Verdict:
         """Judge one answer sentence; ties go to the evidence shown first."""
-        claim = content_stems(text)
-        chosen = self._choose(claim, vector)
+        claim, facts = content_stems(text), read_facts(text)
+        chosen = self._with_statements(facts, claim, self._choose(claim, vector))
         if not chosen:
             return Verdict(Support.UNSUPPORTED, (), 0.0, 0.0, ())
-        labels = [self.labels[sentence.hit_index] for sentence in chosen]
         held = frozenset().union(*(sentence.stems for sentence in _with_leads(chosen)))
-        known = held | content_stems(" ".join([self.question, *labels]))
+        known = held | content_stems(" ".join([self.question, *self._labels_of(chosen)]))
         coverage = self.weights.share(claim, known)
         cosine = max(float(sentence.vector @ vector) for sentence in chosen)
-        facts = read_facts(text)
-        missing = self._unstated(facts, chosen, labels)
+        missing = self._unstated(facts, chosen)
         support = _support(claim, held, coverage, cosine, missing)
         if facts.names.intersection(missing) - self._shown_words():
             # The model knows the name from elsewhere, or made it up.
@@ -109,9 +110,25 @@ class ShownEvidence:
             for said in earlier
         )
 
-    def _unstated(
-        self, claim: Facts, chosen: Sequence[EvidenceSentence], labels: Sequence[str]
-    ) -> tuple[str, ...]:
+    def _labels_of(self, chosen: Sequence[EvidenceSentence]) -> list[str]:
+        return [self.labels[sentence.hit_index] for sentence in chosen]
+
+    def _with_statements(
+        self, facts: Facts, claim: frozenset[str], chosen: tuple[EvidenceSentence, ...]
+    ) -> tuple[EvidenceSentence, ...]:
+        """Add what states a number that the chosen do not, if it is about the same besides."""
+        missing = self._unstated(facts, chosen) if chosen else ()
+        for sentence in self.sentences:
+            if not any(fact[0].isdigit() for fact in missing) or len(chosen) == MOST_CITATIONS:
+                break
+            if sentence in chosen or self.weights.share(claim, sentence.stems) < STATES_SHARE:
+                continue
+            still_missing = self._unstated(facts, (*chosen, sentence))
+            if set(still_missing) < set(missing):
+                chosen, missing = (*chosen, sentence), still_missing
+        return chosen
+
+    def _unstated(self, claim: Facts, chosen: Sequence[EvidenceSentence]) -> tuple[str, ...]:
         """Facts that neither the evidence nor, but for negation, question and titles state.
 
         The date that is asked for must stand in the evidence: a title's date is the document's.
@@ -120,7 +137,8 @@ class ShownEvidence:
             " ".join(part.text for part in (*sentence.leads, sentence)) for sentence in chosen
         )
         missing = unstated(claim, read_facts(stated))
-        beside = [] if asked_value(self.question) is AskedValue.DATE else labels
+        is_date_asked = asked_value(self.question) is AskedValue.DATE
+        beside = [] if is_date_asked else self._labels_of(chosen)
         elsewhere = unstated(claim, read_facts("\n".join([self.question, *beside])))
         return tuple(fact for fact in missing if fact == "negation" or fact in elsewhere)
 

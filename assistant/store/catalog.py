@@ -20,6 +20,7 @@ from assistant.store.documents import (
     chunk_selection,
     document_selection,
     known_files,
+    matching,
     readable_chunk,
     summary,
 )
@@ -43,12 +44,14 @@ from assistant.store.rows import (
     VersionRow,
 )
 from assistant.store.segments import REBUILD, IndexFolder, Segment, SegmentFiles
+from assistant.store.traces import Footprint, Traces, footprint, traces
 from assistant.store.types import (
     CitedPage,
     CollectionSummary,
     ContentKey,
     CorpusCounts,
     DocumentDetail,
+    DocumentsFound,
     DocumentSummary,
     DocumentVersion,
     GroupSummary,
@@ -141,6 +144,53 @@ class Catalog:
         """Return those of some document ids that exist and that the reader may see."""
         with self._database.reading() as session:
             return queries.readable_ids(session, ids, readable)
+
+    def find_documents(
+        self,
+        readable: ReadableSet,
+        *,
+        text: str = "",
+        media_type: str | None = None,
+        offset: int = 0,
+        limit: int,
+    ) -> DocumentsFound:
+        """Return some of the documents a reader may see, by collection, path, source.
+
+        Args:
+            readable: What may be seen.
+            text: Words that name, title or collection must hold, in any order and case.
+            media_type: Only of this type; None: of any.
+            offset: How many to leave out at the beginning.
+            limit: How many to return at most.
+        """
+        found = matching(document_selection(readable), text, media_type)
+        with self._database.reading() as session:
+            n_total = session.scalar(
+                select(func.count()).select_from(found.order_by(None).subquery())
+            )
+            rows = session.execute(found.offset(offset).limit(limit))
+            return DocumentsFound(documents=tuple(map(summary, rows)), n_total=n_total or 0)
+
+    def media_types(self, readable: ReadableSet) -> tuple[str, ...]:
+        """Return the media types of the documents a reader may see, sorted."""
+        found = document_selection(readable).order_by(None).subquery()
+        with self._database.reading() as session:
+            return tuple(sorted(session.scalars(select(found.c.media_type).distinct())))
+
+    def footprint(self, document_id: DocumentId) -> Footprint:
+        """Return the ids of all that belongs to a document, to look for them once it is deleted."""
+        with self._database.reading() as session:
+            return footprint(session, document_id)
+
+    def traces(self, of: Footprint) -> Traces:
+        """Return what is held of a document now, in every store and file.
+
+        Raises:
+            IndexDamagedError: the index cannot be read.
+        """
+        index = self.open_index(reuse={})
+        with self._database.reading() as session:
+            return traces(session, index, self._originals, of)
 
     def document(self, document_id: DocumentId, readable: ReadableSet) -> DocumentDetail:
         """Return a document with its versions and the pages of the current one.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Row, Select, and_, func, select
+from sqlalchemy import Row, Select, and_, func, or_, select
 from sqlalchemy.orm import Session
 
 from assistant.access import ReadableSet
@@ -65,6 +65,22 @@ def document_selection(readable: ReadableSet) -> Select[*tuple[Any, ...]]:
         .where(readable_document(readable))
         .order_by(CollectionRow.name, DocumentRow.path, SourceRow.root)
     )
+
+
+def matching(
+    selection: Select[*tuple[Any, ...]], text: str, media_type: str | None
+) -> Select[*tuple[Any, ...]]:
+    """Narrow a `document_selection` to names and titles that hold every word of `text`."""
+    for word in text.split():
+        selection = selection.where(
+            or_(
+                *(
+                    column.icontains(word, autoescape=True)
+                    for column in (DocumentRow.path, ContentRow.title, CollectionRow.name)
+                )
+            )
+        )
+    return selection if media_type is None else selection.where(ContentRow.media_type == media_type)
 
 
 def summary(row: Row[Any]) -> DocumentSummary:

@@ -187,6 +187,15 @@ class StoredPage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DocumentsFound:
+    """Some of the documents that fit a search by name."""
+
+    documents: tuple[DocumentSummary, ...]
+    n_total: int
+    """Of all that fit."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DocumentDetail:
     """A document with its history."""
 

@@ -10,7 +10,7 @@ import typer
 
 from assistant.errors import AssistantError
 from models.errors import ModelError
-from ui.cli.terminal import printable
+from ui.cli.terminal import log_level, printable
 
 EXIT_ERROR = 1
 
@@ -58,7 +58,7 @@ def main() -> None:
     Typer itself ends usage errors with 2 and Ctrl-C with 130.
     """
     logging.basicConfig(
-        level=os.environ.get("PLINTH_LOG", "WARNING").upper(),
+        level=log_level(),
         stream=sys.stderr,
         format="%(levelname)s %(name)s: %(message)s",
     )
@@ -77,3 +77,7 @@ def main() -> None:
             file=sys.stderr,
         )
         sys.exit(EXIT_ERROR)
+
+
+if __name__ == "__main__":
+    main()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import unicodedata
 from typing import Any
@@ -44,3 +45,8 @@ def hit_line(hit: Hit) -> str:
     text = " ".join(hit.chunk.text.split())
     where = place(hit.document.document, hit.chunk.page_number)
     return printable(f"{hit.rank:>3}. {hit.score:.3f}  {where}\n     {text}")
+
+
+def log_level() -> str:
+    """Return the level from which on logs are written: `PLINTH_LOG`, else warnings."""
+    return os.environ.get("PLINTH_LOG", "WARNING").upper()

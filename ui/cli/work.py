@@ -9,6 +9,7 @@ from functools import cache
 from threading import Event
 
 from ui.cli.options import DataDir
+from ui.cli.terminal import log_level
 from ui.settings import load_settings
 
 NICENESS = 10
@@ -26,7 +27,9 @@ def work(data_dir: DataDir) -> None:
     from assistant.store.lock import ProcessLock
     from ingest.worker import Worker
     from models.factory import build_embedder
+    from ui.web.logs import log_as_json
 
+    log_as_json(log_level())
     settings = load_settings(data_dir)
     closing = Event()
     for number in (signal.SIGTERM, signal.SIGINT):

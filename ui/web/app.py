@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import streamlit as st
 
-from ui.web.views import ask, evaluate
+from ui.web.views import ask, documents, evaluate
 
 st.set_page_config(page_title="Plinth", page_icon="✅", layout="wide")
 st.navigation(
     [
         st.Page(ask.draw, title="Ask", icon=":material/chat:", url_path="ask", default=True),
+        st.Page(documents.draw, title="Documents", icon=":material/folder:", url_path="documents"),
         st.Page(evaluate.draw, title="Evaluate", icon=":material/monitoring:", url_path="evaluate"),
     ],
     position="sidebar",

@@ -14,15 +14,20 @@ from typing import TYPE_CHECKING, Any
 from assistant.access import OPERATOR, ReadableSet
 from assistant.errors import AssistantError
 from assistant.store.catalog import Catalog, open_catalog
+from assistant.store.layout import Layout
+from assistant.store.lock import ProcessLock
+from ingest.uploads import remove_leftovers
 from models.errors import ModelError
 from ui.measuring import run_subject
 from ui.settings import Settings, load_settings
 from ui.web.evaluating import Evaluations
+from ui.web.worker_process import WorkerProcess, worker_command
 
 if TYPE_CHECKING:
     from assistant.engine import Engine
 
 _LOG = logging.getLogger(__name__)
+SERVED_ALREADY = "serves it already; use that one's address, or end it first"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,11 +40,18 @@ class Resources:
     engine: Future[Engine]
     """Done once models are ready to answer; its exception says why they cannot."""
     evaluations: Evaluations
+    worker: WorkerProcess
+    """Carries out what is queued in `catalog.jobs`, once the server has started it."""
 
     @property
     def readable(self) -> ReadableSet:
         """What the person at the browser may see: on loopback without sign-in, everything."""
         return OPERATOR
+
+    @property
+    def requested_by(self) -> str:
+        """Who asks for work, in the queue."""
+        return "web app"
 
 
 _current: Resources | None = None
@@ -72,13 +84,17 @@ def open_resources(data_dir: Path) -> Iterator[Resources]:
     """Open a data dir for the web app; models load in the background.
 
     Raises:
+        WriterBusyError: another server runs on it.
         SettingsError: the settings are not valid.
         StoreError: the data dir cannot be read.
     """
     settings = load_settings(data_dir)
     engine: Future[Engine] = Future()
     closing = threading.Event()
-    with open_catalog(data_dir) as catalog:
+    layout = Layout(data_dir)
+    lock = ProcessLock(layout.server_lock, wait_s=0, refusal=SERVED_ALREADY)
+    with open_catalog(data_dir) as catalog, lock:
+        remove_leftovers(catalog.jobs, layout)
 
         def subject() -> dict[str, Any]:
             return run_subject(settings, index_generation=catalog.current_generation())
@@ -87,6 +103,7 @@ def open_resources(data_dir: Path) -> Iterator[Resources]:
         loader = threading.Thread(
             target=_load, args=(settings, catalog, engine, closing), name="models"
         )
+        worker = WorkerProcess(worker_command(data_dir))
         loader.start()
         try:
             yield Resources(
@@ -95,10 +112,12 @@ def open_resources(data_dir: Path) -> Iterator[Resources]:
                 catalog=catalog,
                 engine=engine,
                 evaluations=evaluations,
+                worker=worker,
             )
         finally:
             evaluations.close()
             closing.set()
+            worker.close()
             loader.join()
 
 

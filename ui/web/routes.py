@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import mimetypes
+from collections.abc import Callable
+from functools import partial
 from pathlib import PurePosixPath
 from urllib.parse import quote as percent_encoded
 
@@ -36,11 +38,21 @@ def picture_address(document_id: str, chunk_id: str, start: int, end: int) -> st
     return f"{where}?start={start}&end={end}"
 
 
+def page_address(document_id: str, version: str, page_number: int) -> str:
+    """Return the address of the picture of a PDF's page."""
+    where = f"/plinth/documents/{percent_encoded(document_id)}/versions/{version}"
+    return f"{where}/pages/{page_number}.png"
+
+
 def build_routes() -> list[Route]:
     """Return the routes; they come before Streamlit's own."""
     return [
         Route("/plinth/health", health),
         Route("/plinth/documents/{document_id}/versions/{version}", document_file),
+        Route(
+            "/plinth/documents/{document_id}/versions/{version}/pages/{page_number:int}.png",
+            whole_page_picture,
+        ),
         Route("/plinth/documents/{document_id}/passages/{chunk_id:int}.png", page_picture),
     ]
 
@@ -86,8 +98,22 @@ async def page_picture(request: Request) -> Response:
     chunk_id = ChunkId(request.path_params["chunk_id"])
     try:
         start, end = (int(request.query_params.get(name, "0")) for name in ("start", "end"))
-        picture = await run_in_threadpool(_draw, opened, document_id, chunk_id, start, end)
-    except (UnknownNameError, ValueError):
+    except ValueError:
+        return _not_found()
+    return await _picture(partial(_draw_cited, opened, document_id, chunk_id, start, end))
+
+
+async def whole_page_picture(request: Request) -> Response:
+    """Send a page of a PDF as a picture."""
+    opened, params = resources.current(), request.path_params
+    document_id, version = DocumentId(params["document_id"]), Version(params["version"])
+    return await _picture(partial(_draw_page, opened, document_id, version, params["page_number"]))
+
+
+async def _picture(draw: Callable[[], PagePicture]) -> Response:
+    try:
+        picture = await run_in_threadpool(draw)
+    except UnknownNameError:
         return _not_found()
     except RejectedFileError as error:
         return PlainTextResponse(error.detail, 422)
@@ -110,7 +136,20 @@ def _readable(opened: Resources, document_id: DocumentId, version: Version) -> t
     return detail.summary.document, detail.summary.media_type
 
 
-def _draw(
+def _draw_page(
+    opened: Resources, document_id: DocumentId, version: Version, page_number: int
+) -> PagePicture:
+    _, media_type = _readable(opened, document_id, version)
+    path = opened.catalog.original(version)
+    if path is None or media_type != PDF or page_number < 1:
+        raise UnknownNameError(f"there is no PDF of document {document_id!r}")
+    settings = opened.settings.ingest
+    return draw_page(
+        path, page_number - 1, quote="", place=0.0, width_px=PICTURE_WIDTH_PX, settings=settings
+    )
+
+
+def _draw_cited(
     opened: Resources, document_id: DocumentId, chunk_id: ChunkId, start: int, end: int
 ) -> PagePicture:
     cited = opened.catalog.cited_page(document_id, chunk_id, opened.readable)

@@ -13,11 +13,13 @@ import streamlit as st
 from starlette.middleware import Middleware
 
 from assistant.errors import AssistantError
+from ui.web.logs import RequestLogMiddleware
 from ui.web.resources import Resources, installed
 from ui.web.routes import build_routes
 from ui.web.security import SecurityMiddleware
 from ui.web.sessions import BrowserCookieMiddleware
 from ui.web.theme import streamlit_options
+from ui.web.upload_routes import build_upload_routes
 
 SCRIPT = Path(__file__).with_name("app.py")
 LOOPBACK_ADDRESSES = ("127.0.0.1", "::1", "localhost")
@@ -54,8 +56,9 @@ def serve(resources: Resources, *, host: str, port: int) -> None:
     app = st.App(
         SCRIPT,
         lifespan=_lifespan(resources),
-        routes=build_routes(),
+        routes=[*build_routes(), *build_upload_routes()],
         middleware=[
+            Middleware(RequestLogMiddleware),
             Middleware(SecurityMiddleware),
             Middleware(BrowserCookieMiddleware),
         ],

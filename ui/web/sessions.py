@@ -11,11 +11,13 @@ import streamlit as st
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from assistant.store.traces import Footprint
 from ui.web.answering import AnswerRun
 
 COOKIE = "plinth_browser"
 COOKIE_AGE_S = 400 * 24 * 3600
 _STATE = "plinth_ask"
+_DOCUMENTS = "plinth_documents"
 _EVALUATE = "plinth_evaluate"
 
 
@@ -105,6 +107,53 @@ class EvaluateState:
     def show_all_runs(self) -> None:
         """List all runs, not only the latest."""
         self.shows_all_runs = True
+
+
+@dataclass(frozen=True, slots=True)
+class Deletion:
+    """A document that was asked to be deleted."""
+
+    job_id: int
+    document: str
+    footprint: Footprint
+    """What it had, to show that it is gone."""
+
+
+@dataclass(slots=True)
+class DocumentsState:
+    """What the page Documents remembers."""
+
+    document_id: str | None = None
+    """The document that is open."""
+    shown_page: int = 0
+    """Its page, 0-based."""
+    page_index: int = 0
+    """Of the list."""
+    deletion: Deletion | None = None
+
+    def open(self, document_id: str | None) -> None:
+        """Turn to a document, or back to the list."""
+        self.document_id, self.shown_page = document_id, 0
+
+    def show_page(self, index: int) -> None:
+        """Turn to a page of the document."""
+        self.shown_page = index
+
+    def turn(self, step: int) -> None:
+        """Turn the list's pages."""
+        self.page_index = max(0, self.page_index + step)
+
+    def first_page(self) -> None:
+        """Begin the list again: another search finds other documents."""
+        self.page_index = 0
+
+
+def documents_state() -> DocumentsState:
+    """Return the state of the page Documents in this browser tab."""
+    if _DOCUMENTS not in st.session_state:
+        st.session_state[_DOCUMENTS] = DocumentsState()
+    state: DocumentsState = st.session_state[_DOCUMENTS]
+    return state
 
 
 def evaluate_state() -> EvaluateState:

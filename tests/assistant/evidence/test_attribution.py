@@ -256,3 +256,28 @@ def test_a_date_asked_for_is_not_taken_from_the_title(
     )
     text = "In 2014 the board issued the guidance on modular contracts."
     assert shown.verdict(text, embedder.embed_query(text)).support is support
+
+
+def test_a_fact_that_the_nearest_sentence_lacks_is_proven_by_one_about_the_same(
+    make_hit: Callable[..., Hit],
+) -> None:
+    embedder = FakeEmbedder()
+    text = "The board issued the guidance to support modular contracts in 2012."
+    hits = [
+        make_hit("The board issued the guidance to support modular contracts for all."),
+        make_hit("The 2012 guidance to support modular contracts of the board names three."),
+        make_hit("The canteen opened in 2012."),
+    ]
+    sentences = read_sentences(hits, embedder)
+
+    def cited(n_sentences: int) -> list[str]:
+        shown = ShownEvidence(
+            (sentences[0], *sentences[3 - n_sentences :]),
+            StemWeights(sentence.stems for sentence in sentences),
+            "In which year did the board issue the guidance?",
+            tuple(label(hit) for hit in hits),
+        )
+        return [one.text for one in shown.verdict(text, embedder.embed_query(text)).evidence]
+
+    assert cited(2) == [sentences[0].text, sentences[1].text]
+    assert cited(1) == []

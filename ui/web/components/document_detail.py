@@ -1,0 +1,72 @@
+"""One document: its versions, its pages as pictures and as text, and its deletion."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from assistant.store.types import DocumentDetail
+from ui.web.components.deletion import confirm_deletion
+from ui.web.components.document_list import describe
+from ui.web.resources import Resources
+from ui.web.routes import PDF, file_address, page_address
+from ui.web.sessions import DocumentsState
+from ui.web.shown_text import plain
+
+MOST_TEXT_CHARS = 20_000
+"""Of a page without physical pages, shown at a time."""
+
+
+def draw_document(resources: Resources, state: DocumentsState, detail: DocumentDetail) -> None:
+    """Draw a document."""
+    summary = detail.summary
+    st.button("All documents", icon=":material/arrow_back:", on_click=state.open, args=(None,))
+    st.subheader(plain(summary.title))
+    st.caption(f"{plain(summary.document)} · {describe(summary)}")
+    with st.container(horizontal=True):
+        address = file_address(summary.document_id, summary.version)
+        st.link_button("Open the file", address, icon=":material/open_in_new:")
+        if st.button("Delete", icon=":material/delete:"):
+            confirm_deletion(resources, state, summary)
+    _draw_versions(detail)
+    _draw_page(state, detail)
+
+
+def _draw_versions(detail: DocumentDetail) -> None:
+    if len(detail.versions) < 2:
+        return
+    with st.expander(f"{len(detail.versions)} versions; the newest answers"):
+        for number, version in reversed(list(enumerate(detail.versions, 1))):
+            address = file_address(detail.summary.document_id, version.version)
+            with st.container(horizontal=True, vertical_alignment="center"):
+                st.markdown(f"Version {number}, added {version.added_at[:16].replace('T', ' ')}")
+                st.link_button("Open", address)
+
+
+def _draw_page(state: DocumentsState, detail: DocumentDetail) -> None:
+    pages = detail.pages
+    index = min(state.shown_page, len(pages) - 1)
+    if len(pages) > 1:
+        with st.container(horizontal=True, vertical_alignment="center"):
+            for label, step in (("Previous", -1), ("Next", 1)):
+                possible = 0 <= index + step < len(pages)
+                st.button(
+                    label,
+                    key=f"page-{label}",
+                    disabled=not possible,
+                    on_click=state.show_page,
+                    args=(index + step,),
+                )
+            st.caption(f"Page {index + 1:,} of {len(pages):,}")
+    page = pages[index]
+    is_pdf = detail.summary.media_type == PDF and page.page_number is not None
+    picture, text = st.tabs(["Page", "Text"]) if is_pdf else (None, st.container())
+    if picture is not None and page.page_number is not None:
+        address = page_address(detail.summary.document_id, detail.summary.version, page.page_number)
+        with picture:
+            # An address of this server, made of ids and numbers only.
+            st.html(f'<img src="{address}" alt="Page {page.page_number}" width="100%">')
+    with text:
+        st.markdown(plain(page.text[:MOST_TEXT_CHARS], lines=True) or "This page has no text.")
+        if len(page.text) > MOST_TEXT_CHARS:
+            n_more = len(page.text) - MOST_TEXT_CHARS
+            st.caption(f"{n_more:,} more characters are in the file.")

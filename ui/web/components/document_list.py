@@ -1,0 +1,97 @@
+"""The documents, searched by name and page through."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from assistant.store.types import DocumentSummary
+from ui.web.resources import Resources
+from ui.web.sessions import DocumentsState
+from ui.web.shown_text import plain, shortened
+
+PER_PAGE = 25
+NAME_CHARS = 90
+_KINDS = {
+    "application/pdf": "PDF",
+    "application/vnd.openxmlformats-officedocument.wordprocessingml.document": "Word",
+    "application/vnd.openxmlformats-officedocument.presentationml.presentation": "PowerPoint",
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": "Excel",
+    "text/csv": "CSV",
+    "text/html": "HTML",
+    "text/markdown": "Markdown",
+    "text/plain": "Text",
+    "message/rfc822": "Mail",
+    "application/jsonl": "Record",
+}
+
+
+def draw_document_list(resources: Resources, state: DocumentsState) -> None:
+    """Draw search, filter and one page of the documents; a click opens one."""
+    catalog, readable = resources.catalog, resources.readable
+    types = catalog.media_types(readable)
+    if not types:
+        st.info(
+            "There are no documents yet. Drop some on the box above; the first can be asked about "
+            "within a minute.",
+            icon=":material/info:",
+        )
+        return
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        text = st.text_input("Search by name, title or collection", on_change=state.first_page)
+        kinds = {None: "All kinds"} | {one: kind_of(one) for one in types}
+        media_type = st.selectbox(
+            "Kind", list(kinds), format_func=lambda one: kinds[one], on_change=state.first_page
+        )
+    found = catalog.find_documents(
+        readable,
+        text=text,
+        media_type=media_type,
+        offset=state.page_index * PER_PAGE,
+        limit=PER_PAGE,
+    )
+    if not found.n_total:
+        st.info("No document fits. Search for fewer words or all kinds.", icon=":material/search:")
+        return
+    first = state.page_index * PER_PAGE + 1
+    last = first + len(found.documents) - 1
+    st.caption(f"{first:,}–{last:,} of {found.n_total:,} documents")
+    for document in found.documents:
+        _draw_row(document, state)
+    if found.n_total > PER_PAGE:
+        _draw_pager(state, has_more=last < found.n_total)
+
+
+def kind_of(media_type: str) -> str:
+    """Name a media type as people do."""
+    return _KINDS.get(media_type, media_type)
+
+
+def describe(document: DocumentSummary) -> str:
+    """Say in a line what a document is."""
+    pages = f"{document.n_pages:,} {'page' if document.n_pages == 1 else 'pages'}"
+    added = document.added_at[:10]
+    parts = [plain(document.collection), kind_of(document.media_type), pages, f"added {added}"]
+    parts += [f":orange[{plain(flag)}]" for flag in document.flags]
+    return " · ".join(parts)
+
+
+def _draw_row(document: DocumentSummary, state: DocumentsState) -> None:
+    with st.container(gap=None):
+        st.button(
+            plain(shortened(document.document, NAME_CHARS)),
+            key=f"open-{document.document_id}",
+            type="tertiary",
+            icon=":material/description:",
+            on_click=state.open,
+            args=(document.document_id,),
+        )
+        st.caption(describe(document))
+
+
+def _draw_pager(state: DocumentsState, *, has_more: bool) -> None:
+    with st.container(horizontal=True):
+        for label, step, is_possible in (
+            ("Previous page", -1, state.page_index > 0),
+            ("Next page", 1, has_more),
+        ):
+            st.button(label, disabled=not is_possible, on_click=state.turn, args=(step,))

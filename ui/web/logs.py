@@ -1,0 +1,94 @@
+"""Logs as JSON lines, each with the id of the request it belongs to; never any document text."""
+
+from __future__ import annotations
+
+import json
+import logging
+import secrets
+import sys
+import time
+from contextvars import ContextVar
+from datetime import UTC, datetime
+
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+REQUEST_ID = "X-Request-Id"
+_LOG = logging.getLogger(__name__)
+_request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
+_QUIET = ("/_stcore/health", "/plinth/health", "/static/")
+"""Paths asked for all the time; they are logged only when they fail."""
+
+
+class JsonFormatter(logging.Formatter):
+    """Writes a record as one line of JSON; what was passed as `extra={"fields": …}` joins it."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line."""
+        values = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+            "request_id": _request_id.get(),
+        }
+        values |= getattr(record, "fields", {})
+        if record.exc_info:
+            values["exception"] = self.formatException(record.exc_info)
+        return json.dumps({key: value for key, value in values.items() if value is not None})
+
+
+def log_as_json(level: str) -> None:
+    """Send all logs of this process to standard error as JSON lines."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(JsonFormatter())
+    logging.basicConfig(level=level, handlers=[handler], force=True)
+    logging.getLogger("ui.web").setLevel(min(logging.INFO, logging.getLogger().level))
+
+
+def new_request_id() -> str:
+    """Return an id for a request or a question, short enough to be read out."""
+    return secrets.token_hex(6)
+
+
+class RequestLogMiddleware:
+    """Gives every request an id, which the answer names, and logs how it went."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle a request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request_id = new_request_id()
+        token = _request_id.set(request_id)
+        started_s = time.perf_counter()
+        status = 500
+
+        async def send_with_id(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                MutableHeaders(scope=message)[REQUEST_ID] = request_id
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_with_id)
+        finally:
+            self._log(scope, status, time.perf_counter() - started_s)
+            _request_id.reset(token)
+
+    def _log(self, scope: Scope, status: int, took_s: float) -> None:
+        path: str = scope["path"]
+        if status < 400 and path.startswith(_QUIET):
+            return
+        fields = {
+            "method": scope["method"],
+            "path": path,
+            "status": status,
+            "ms": round(1000 * took_s, 1),
+        }
+        level = logging.ERROR if status >= 500 and path != "/plinth/health" else logging.INFO
+        _LOG.log(level, "request", extra={"fields": fields})
