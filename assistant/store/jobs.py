@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, case, delete, func, select, update
@@ -23,6 +24,8 @@ REJECTED = "rejected"
 """The status of a file that was not taken in."""
 UNCHANGED = "unchanged"
 """The status of a file whose bytes were there before."""
+CHANGES_KEPT = timedelta(hours=1)
+"""Long enough for whoever asked for one to see how it ended."""
 _NOTHING_NEW = (None, REJECTED, UNCHANGED)
 _FIRST_CHANGES = case((JobRow.kind == JobKind.CHANGE.value, 0), else_=1)
 
@@ -160,13 +163,14 @@ class Jobs:
     # For the worker
 
     def recover(self) -> None:
-        """Let jobs wait again that a killed worker left running, and forget changes that are over.
+        """Let jobs wait again that a killed worker left running, and forget changes long over.
 
         Only one worker may exist.
         """
         with self._database.writing() as session:
-            is_over = JobRow.state.in_([state.value for state in JobState if state.is_over])
-            session.execute(delete(JobRow).where(JobRow.kind == JobKind.CHANGE.value, is_over))
+            seen = (datetime.now(UTC) - CHANGES_KEPT).isoformat(timespec="seconds")
+            is_old = (JobRow.kind == JobKind.CHANGE.value) & (JobRow.finished_at < seen)
+            session.execute(delete(JobRow).where(is_old))
             for job in session.scalars(select(JobRow).filter_by(state=JobState.RUNNING.value)):
                 _put_back(job)
 
