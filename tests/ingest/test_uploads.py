@@ -169,7 +169,7 @@ def test_too_many_bytes_are_refused_and_leave_nothing(door: Door) -> None:
 def test_almost_full_disk_is_refused_before_it_is_full(
     door: Door, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    usage = namedtuple("usage", "total used free")  # noqa: PYI024
+    usage = namedtuple("usage", "total used free")
     free = iter([RESERVE_BYTES, RESERVE_BYTES - 1])
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(10**12, 10**12, next(free)))
     with pytest.raises(RefusedUploadError, match="almost full"):

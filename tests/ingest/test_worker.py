@@ -127,7 +127,7 @@ class Desk:
         return {name: file.status for name, file in self.files(job_id).items()}
 
     def stored(self, job_id: int) -> set[Path]:
-        return {path for path in (self.layout.uploads / str(job_id)).glob("*")}
+        return set((self.layout.uploads / str(job_id)).glob("*"))
 
     def documents(self) -> dict[str, str]:
         """Names and ids of all documents, each once."""
@@ -174,7 +174,7 @@ def cancels(monkeypatch: pytest.MonkeyPatch) -> Queue[Event]:
 
 @contextmanager
 def standing_still(desk: Desk, embedder: GatedEmbedder, cancels: Queue[Event]) -> Iterator[None]:
-    """Run the block while an ingest stands before an embedding; it must make the ingest give way."""
+    """Run the block while an ingest stands still; it must make the ingest give way."""
     desk.embedder = embedder
     try:
         assert embedder.has_come.wait(LIMIT_S)
@@ -423,7 +423,7 @@ def test_closing_pauses_and_the_next_worker_goes_on(
 
 def test_run_recovers_a_job_that_a_killed_worker_left_then_waits_for_work(desk: Desk) -> None:
     class ClosingWhenIdle(Event):
-        def wait(self, timeout: float | None = None) -> bool:
+        def wait(self, _timeout: float | None = None) -> bool:
             self.set()
             return True
 
