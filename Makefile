@@ -11,10 +11,10 @@ CONSTRAINTS := .ci/constraints.txt
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check -c $(CONSTRAINTS)
 
 .NOTPARALLEL:
-.PHONY: run setup test lint clean
+.PHONY: run setup test lint screenshots clean
 
-run: setup ## answer the sample corpus's suggested questions on the terminal
-	@.ci/demo
+run: setup ## the web app, with the sample corpus where there are no documents yet
+	@.ci/serve
 
 setup: $(BASE) ## environment and default models
 	@echo "== models: present ones are verified, missing ones fetched (about 1.2 GB, minutes)"
@@ -36,6 +36,11 @@ lint: $(DEV) ## format, lint, types, direction of imports
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
+
+screenshots: $(DEV) setup ## a picture of every page in docs/screenshots; fails where one does not fit
+	@.ci/apt
+	@echo "== screenshots (several minutes)"
+	@$(BIN)/python -m tests.browser.screenshots
 
 clean: ## remove what these targets made here; models and the built wheel stay in the user cache
 	rm -rf $(VENV) build *.egg-info .coverage .coverage.* htmlcov \

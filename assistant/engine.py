@@ -137,6 +137,7 @@ class Engine:
         hits = self._retriever.retrieve(progress.resolved, POOL, readable)
         progress.hits = newest_first(progress.resolved, hits)
         progress.retrieve_ms = progress.elapsed_ms()
+        cancellation.check()
         if not progress.hits:
             return self._abstain(progress, AbstentionReason.NO_EVIDENCE)
         shown = self._choose_evidence(progress, listener)

@@ -6,12 +6,14 @@ import logging
 import threading
 import time
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from assistant.cancellation import Cancellation
 from assistant.errors import AssistantError, QuestionCancelledError
 from assistant.events import BestEvidence, Event, QuestionResolved, SentenceChecked, TextPiece
+from assistant.types import Answer
 from models.errors import ModelError
+from ui.web.logs import new_request_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -62,6 +64,8 @@ class AnswerProgress:
     error: str | None = None
     """Why there will be no reply, for the asker."""
     is_cancelled: bool = False
+    is_stopping: bool = False
+    """Whether somebody asked it to stop."""
     elapsed_s: float = 0.0
 
     @property
@@ -86,7 +90,11 @@ class AnswerRun:
     def snapshot(self) -> AnswerProgress:
         """Return how far it is now."""
         with self._lock:
-            return replace(self._progress, elapsed_s=time.monotonic() - self._started_s)
+            return replace(
+                self._progress,
+                is_stopping=self.cancellation.is_cancelled,
+                elapsed_s=time.monotonic() - self._started_s,
+            )
 
     def stop(self) -> None:
         """Stop it within a token; what it had so far can still be seen."""
@@ -156,6 +164,18 @@ def start_answer(
             run.finish(error=UNEXPECTED)
         else:
             run.finish(reply=reply)
+        _log_end(run.snapshot())
 
     threading.Thread(target=work, name="answer", daemon=True).start()
     return run
+
+
+def _log_end(progress: AnswerProgress) -> None:
+    """Log how a question ended; neither it nor its answer."""
+    outcome = "error" if progress.error else "stopped" if progress.is_cancelled else "abstained"
+    fields: dict[str, Any] = {"question_id": new_request_id()}
+    if progress.reply is not None:
+        outcome = "answered" if isinstance(progress.reply, Answer) else "abstained"
+        timings = progress.reply.record.timings
+        fields |= {"first_word_ms": timings.ttft_ms, "total_ms": timings.total_ms}
+    _LOG.info("question", extra={"fields": fields | {"outcome": outcome}})

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import streamlit as st
 
+from ui.web.stylesheet import stylesheet
 from ui.web.views import ask, documents, evaluate
 
 st.set_page_config(page_title="Plinth", page_icon="✅", layout="wide")
+st.html(f"<style>{stylesheet()}</style>")
 st.navigation(
     [
         st.Page(ask.draw, title="Ask", icon=":material/chat:", url_path="ask", default=True),

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http.cookies import CookieError, SimpleCookie
+from typing import Any
 
 import streamlit as st
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from assistant.store.traces import Footprint
+from assistant.store.types import StoredTurn
 from ui.web.answering import AnswerRun
 
 COOKIE = "plinth_browser"
 COOKIE_AGE_S = 400 * 24 * 3600
+CONVERSATION = "conversation"
+"""Name, in the page's address, of the conversation it shows."""
 _STATE = "plinth_ask"
 _DOCUMENTS = "plinth_documents"
 _EVALUATE = "plinth_evaluate"
@@ -74,10 +79,29 @@ class AskState:
     """The turn and the citation whose source is open."""
     notice: str | None = None
     """Why the last question has no reply."""
+    address: str | None = None
+    """The conversation that the page's address names, as far as it was followed or written."""
 
     def open(self, conversation_id: str | None) -> None:
         """Turn to another conversation, or to a new one."""
         self.conversation_id, self.source, self.notice = conversation_id, None, None
+
+    def open_source(self, turn_id: int, citation_index: int) -> None:
+        """Show the source of a citation beside the answer."""
+        self.source = (turn_id, citation_index)
+
+    def open_citations(self, turns: Sequence[StoredTurn]) -> Sequence[Mapping[str, Any]]:
+        """Return the citations among which one's source is open; none if there is none."""
+        if self.source is None:
+            return ()
+        turn_id, index = self.source
+        found = [turn.reply["citations"] for turn in turns if turn.turn_id == turn_id]
+        citations: Sequence[Mapping[str, Any]] = found[0] if found else ()
+        return citations if index < len(citations) else ()
+
+    def close_source(self) -> None:
+        """Show answers alone."""
+        self.source = None
 
 
 @dataclass(slots=True)
@@ -170,3 +194,20 @@ def ask_state() -> AskState:
         st.session_state[_STATE] = AskState()
     state: AskState = st.session_state[_STATE]
     return state
+
+
+def follow_address(state: AskState) -> None:
+    """Open the conversation that the address names after a reload, a bookmark or "back"."""
+    named = st.query_params.get(CONVERSATION)
+    if named is not None and named != state.address:
+        state.open(named)
+        state.address = named
+
+
+def write_address(state: AskState) -> None:
+    """Let the address name the conversation that is open, for a reload to find it."""
+    if state.conversation_id is None:
+        st.query_params.pop(CONVERSATION, None)
+    elif st.query_params.get(CONVERSATION) != state.conversation_id:
+        st.query_params[CONVERSATION] = state.conversation_id
+    state.address = state.conversation_id

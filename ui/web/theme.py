@@ -13,16 +13,37 @@ _LIGHT = {
     "textColor": "#16211f",
     "linkColor": "#0b6e5f",
     "borderColor": "#d5dddb",
+    "blueColor": "#0b6e5f",
+    "blueBackgroundColor": "#e3f2ef",
+    "blueTextColor": "#0a5a4e",
+    "orangeBackgroundColor": "#ffe9a8",
+    "grayTextColor": "#55625f",
 }
 _DARK = {
-    "primaryColor": "#4cc3ae",
+    # White text stands on it, and it stands on the background.
+    "primaryColor": "#12836f",
     "backgroundColor": "#101615",
     "secondaryBackgroundColor": "#1a2322",
     "textColor": "#e9efed",
     "linkColor": "#6fd6c3",
     "borderColor": "#33403d",
+    "blueColor": "#4cc3ae",
+    "blueBackgroundColor": "#16352f",
+    "blueTextColor": "#8fe0d0",
+    "orangeBackgroundColor": "#5c4a12",
+    "grayTextColor": "#a3b1ad",
 }
-_SHARED = {"baseRadius": "0.5rem", "font": "sans-serif", "showWidgetBorder": True}
+_SHARED = {
+    "baseRadius": "0.5rem",
+    "font": "sans-serif",
+    "headingFontSizes": ["1.75rem", "1.375rem", "1.125rem"],
+    "showWidgetBorder": True,
+}
+
+
+def colours(name: str) -> tuple[str, str]:
+    """Return a theme colour by its Streamlit name: on light, on dark."""
+    return _LIGHT[name], _DARK[name]
 
 
 def streamlit_options(host: str, port: int) -> dict[str, Any]:

@@ -91,6 +91,32 @@ def test_conversation_is_there_again_after_a_reload(app: AppTest, opened: Resour
     assert again.title[0].value == "What would you like to know?"
 
 
+def test_address_names_the_conversation_and_opens_it_again(app: AppTest) -> None:
+    ask(app, QUESTION)
+    named = app.query_params["conversation"]
+    again = AppTest.from_file(str(SCRIPT), default_timeout=END_S)
+    again.query_params["conversation"] = named
+    assert "25 days" in texts(again.run())
+    button(again, "New conversation").click().run()
+    assert again.title[0].value == "What would you like to know?"
+    assert "conversation" not in again.query_params
+
+
+def test_address_of_nobodys_conversation_shows_the_first_page(app: AppTest) -> None:
+    app.query_params["conversation"] = "made up"
+    app.run()
+    assert not app.exception
+    assert app.title[0].value == "What would you like to know?"
+    assert "conversation" not in app.query_params
+
+
+def test_neighbours_of_a_source_are_a_click_away(app: AppTest) -> None:
+    ask(app, QUESTION)
+    next(one for one in app.button if one.key and "-cite-0" in one.key).click().run()
+    assert "Source 1 of" in texts(app)
+    assert button(app, "Previous").disabled
+
+
 def test_question_that_is_refused_says_why(app: AppTest) -> None:
     ask(app, "?" * 10)
     assert "the question is empty" in texts(app)

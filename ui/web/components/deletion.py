@@ -25,22 +25,31 @@ def confirm_deletion(
         "This cannot be undone; the file can be added again."
     )
     with st.container(horizontal=True):
-        if st.button("Delete it", type="primary", icon=":material/delete:"):
-            request = {
-                "change": Change.DELETE_DOCUMENT.value,
-                "arguments": {"document_id": document.document_id},
-            }
-            job_id = resources.catalog.jobs.add(JobKind.CHANGE, request, resources.requested_by)
-            footprint = resources.catalog.footprint(document.document_id)
-            state.deletion = Deletion(job_id, document.document, footprint)
-            state.open(None)
+        if st.button(
+            "Delete it",
+            type="primary",
+            icon=":material/delete:",
+            on_click=_delete,
+            args=(resources, state, document),
+        ):
             st.rerun()
         if st.button("Keep it"):
             st.rerun()
 
 
+def _delete(resources: Resources, state: DocumentsState, document: DocumentSummary) -> None:
+    footprint = resources.catalog.footprint(document.document_id)
+    request = {
+        "change": Change.DELETE_DOCUMENT.value,
+        "arguments": {"document_id": document.document_id},
+    }
+    job_id = resources.catalog.jobs.add(JobKind.CHANGE, request, resources.requested_by)
+    state.deletion = Deletion(job_id, document.document, footprint)
+    state.open(None)
+
+
 @st.fragment(run_every=REDRAW_S)
-def draw_waiting(resources: Resources, deletion: Deletion) -> None:
+def _draw_waiting(resources: Resources, deletion: Deletion) -> None:
     """Draw a deletion that is under way."""
     if resources.catalog.jobs.get(deletion.job_id).state.is_over:
         st.rerun()
@@ -54,7 +63,7 @@ def draw_deletion(resources: Resources, state: DocumentsState) -> None:
         return
     job = resources.catalog.jobs.get(deletion.job_id)
     if not job.state.is_over:
-        draw_waiting(resources, deletion)
+        _draw_waiting(resources, deletion)
         return
     if job.error is not None:
         st.error(plain(job.error))

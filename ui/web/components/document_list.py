@@ -25,6 +25,15 @@ _KINDS = {
 }
 
 
+_WARNINGS = {
+    "newer-version-rejected": "its newer version was rejected, this one answers",
+    "pages-without-text": "some pages have no text",
+    "damaged-pages": "some pages are damaged",
+    "attachments-not-parsed": "attachments were left out",
+}
+"""Flags that whoever added the document should know of."""
+
+
 def draw_document_list(resources: Resources, state: DocumentsState) -> None:
     """Draw search, filter and one page of the documents; a click opens one."""
     catalog, readable = resources.catalog, resources.readable
@@ -54,7 +63,8 @@ def draw_document_list(resources: Resources, state: DocumentsState) -> None:
         return
     first = state.page_index * PER_PAGE + 1
     last = first + len(found.documents) - 1
-    st.caption(f"{first:,}–{last:,} of {found.n_total:,} documents")
+    total = f"{found.n_total:,} {'document' if found.n_total == 1 else 'documents'}"
+    st.caption(total if found.n_total <= PER_PAGE else f"{first:,}–{last:,} of {total}")
     for document in found.documents:
         _draw_row(document, state)
     if found.n_total > PER_PAGE:
@@ -71,7 +81,7 @@ def describe(document: DocumentSummary) -> str:
     pages = f"{document.n_pages:,} {'page' if document.n_pages == 1 else 'pages'}"
     added = document.added_at[:10]
     parts = [plain(document.collection), kind_of(document.media_type), pages, f"added {added}"]
-    parts += [f":orange[{plain(flag)}]" for flag in document.flags]
+    parts += [f":orange[{text}]" for flag, text in _WARNINGS.items() if flag in document.flags]
     return " · ".join(parts)
 
 

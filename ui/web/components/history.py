@@ -7,6 +7,7 @@ import streamlit as st
 from assistant.store.conversations import Conversations
 from ui.web.sessions import AskState
 from ui.web.shown_text import plain, shortened
+from ui.web.stylesheet import CONVERSATION
 
 TITLE_CHARS = 34
 
@@ -19,8 +20,8 @@ def draw_history(conversations: Conversations, state: AskState, owner: str) -> N
         for one in conversations.list(owner):
             if st.button(
                 plain(shortened(one.title, TITLE_CHARS)),
-                key=f"conversation-{one.conversation_id}",
-                type="primary" if one.conversation_id == state.conversation_id else "tertiary",
+                key=f"{CONVERSATION}{one.conversation_id}",
+                type="secondary" if one.conversation_id == state.conversation_id else "tertiary",
                 width="stretch",
             ):
                 state.open(one.conversation_id)

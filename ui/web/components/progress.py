@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import streamlit as st
 
-from assistant.types import Support
+from assistant.answer_text import answer_sentences
+from assistant.types import Citation
 from ui.web.answering import AnswerProgress
-from ui.web.components.reply import QUOTE_CHARS
+from ui.web.components.reply import PROVISIONAL, QUOTE_CHARS, sentences_markdown
 from ui.web.shown_text import plain, shortened
 
 
@@ -19,24 +22,39 @@ def draw_progress(progress: AnswerProgress) -> None:
         page = f", page {progress.best.page_number}" if progress.best.page_number else ""
         st.info(
             f"{plain(shortened(progress.best.quote, QUOTE_CHARS))}  \n"
-            f":gray[Nearest sentence, from {plain(name + page)}]",
+            f":small[Nearest sentence, from {plain(name + page)}]",
             icon=":material/search:",
         )
-    settled = ""
-    for checked in progress.checked:
-        text = plain(checked.sentence.text, lines=True)
-        if checked.sentence.support is Support.UNSUPPORTED:
-            settled += f"\n\n:gray[~~{text}~~ withheld: not proven]"
-        else:
-            settled += f"\n\n:green[:material/check:] {text}"
-    if settled:
-        st.markdown(settled)
-    if progress.text and not progress.is_done:
-        st.markdown(f":gray[{plain(progress.text, lines=True)}]")
+    text = sentences_markdown(written_so_far(progress))
+    if text:
+        st.markdown(text)
     st.caption(f"{_step(progress)} · {progress.elapsed_s:.0f} s")
 
 
+def written_so_far(progress: AnswerProgress) -> list[dict[str, Any]]:
+    """Return checked sentences, numbered as the reply will be, then what is not checked yet."""
+    numbers: dict[Citation, int] = {}
+    sentences: list[dict[str, Any]] = []
+    for checked in progress.checked:
+        proven = [numbers.setdefault(one, len(numbers)) for one in checked.citations]
+        support = str(checked.sentence.support)
+        sentences.append({"text": checked.sentence.text, "support": support, "citations": proven})
+    return sentences + [
+        {"text": text, "support": PROVISIONAL, "citations": []} for text in _unchecked(progress)
+    ]
+
+
+def _unchecked(progress: AnswerProgress) -> list[str]:
+    """Return what was written after the last sentence that was checked."""
+    written = answer_sentences(progress.text)
+    known = {checked.sentence.text for checked in progress.checked}
+    n_done = max((index + 1 for index, text in enumerate(written) if text in known), default=0)
+    return written[n_done:]
+
+
 def _step(progress: AnswerProgress) -> str:
+    if progress.is_stopping:
+        return "Stopping"
     if progress.text:
         return "Writing; grey text is not checked yet"
     if progress.best:

@@ -9,60 +9,92 @@ from typing import Any
 import streamlit as st
 
 from ui.web.shown_text import plain, shortened
+from ui.web.stylesheet import CHIP
 
 NEAREST = 3
 QUOTE_CHARS = 400
+PLACE_CHARS = 40
+NEAREST_CHARS = 240
 _ITEM = re.compile(r"^(?:[-•*]|\d{1,2}[.)])\s+")
 
 Reply = Mapping[str, Any]
 """As `assistant.reply_json` writes it."""
+PROVISIONAL = "provisional"
+"""Support of a sentence that is not checked yet."""
+_STYLES = {
+    "supported": ("", "", ""),
+    "partial": ("", "", " :gray[(partly supported)]"),
+    "unsupported": (":gray[~~", "~~]", " :gray[*withheld: not proven*]"),
+    PROVISIONAL: (":gray[", "]", ""),
+}
+"""Markdown before and after a sentence's lines, and a note at its end."""
 
 
-def draw_reply(reply: Reply, *, key: str, on_cite: Callable[[int], None]) -> None:
+def draw_reply(
+    reply: Reply, *, key: str, on_cite: Callable[[int], None], open_index: int | None = None
+) -> None:
     """Draw a reply.
 
     Args:
         reply: The stored reply.
         key: Distinct on the page.
         on_cite: Called with the index of the citation whose source is wanted.
+        open_index: The citation whose source is open.
     """
     if reply["status"] != "answered":
         _draw_abstention(reply)
         return
     st.markdown(sentences_markdown(reply["sentences"]))
-    draw_citations(reply["citations"], key=key, on_cite=on_cite)
+    draw_citations(reply["citations"], key=key, on_cite=on_cite, open_index=open_index)
 
 
 def sentences_markdown(sentences: Sequence[Mapping[str, Any]]) -> str:
-    """Return sentences as Markdown, list items on lines of their own, each with its numbers."""
+    """Return sentences as Markdown, list items on lines of their own, each with its numbers.
+
+    The support of a sentence is one of `Support`, or `PROVISIONAL` while it is not checked.
+    """
     text = ""
     for sentence in sentences:
         written = sentence["text"].split("\n")
-        marks = "".join(f" :blue-background[{number + 1}]" for number in sentence["citations"])
-        doubt = " :gray[(partly supported)]" if sentence["support"] == "partial" else ""
+        marks = "".join(f"\u00a0{mark(number)}" for number in sentence["citations"])
+        before, after, note = _STYLES[sentence["support"]]
         for index, line in enumerate(written):
             item = _ITEM.match(line)
-            body = f"- {plain(line[item.end() :])}" if item else plain(line)
-            end = marks + doubt if index == len(written) - 1 else ""
-            text += ("\n" if item else "\n\n" if index else " ") + body + end
+            body = before + plain(line[item.end() :] if item else line) + after
+            end = marks + note if index == len(written) - 1 else ""
+            text += ("\n- " if item else "\n\n" if index else " ") + body + end
     return text.strip()
 
 
+def mark(number: int) -> str:
+    """Return the Markdown of a citation's number; numbers are shown from 1."""
+    return f":blue-background[{number + 1}]"
+
+
 def draw_citations(
-    citations: Sequence[Mapping[str, Any]], *, key: str, on_cite: Callable[[int], None]
+    citations: Sequence[Mapping[str, Any]],
+    *,
+    key: str,
+    on_cite: Callable[[int], None],
+    open_index: int | None,
 ) -> None:
     """Draw a chip for each citation; the quote shows on hover, a click opens the source."""
-    with st.container(horizontal=True, gap="small"):
+    with st.container(horizontal=True, gap="xsmall"):
         for index, citation in enumerate(citations):
+            name = plain(shortened(place(citation), PLACE_CHARS))
             st.button(
-                f"{index + 1} · {plain(shortened(place(citation), 40))}",
-                key=f"{key}-cite-{index}",
+                name_with_mark(index, name, is_open=index == open_index),
+                key=f"{key}{CHIP}{index}",
                 help=f"“{plain(shortened(citation['quote'], QUOTE_CHARS))}”",
                 on_click=on_cite,
                 args=(index,),
-                type="tertiary",
-                icon=":material/format_quote:",
+                type="primary" if index == open_index else "secondary",
             )
+
+
+def name_with_mark(index: int, name: str, *, is_open: bool) -> str:
+    """Return a chip's label; on the open one's own colour the number needs no ground."""
+    return f"**{index + 1}** {name}" if is_open else f"{mark(index)} {name}"
 
 
 def place(item: Mapping[str, Any]) -> str:
@@ -78,7 +110,7 @@ def _draw_abstention(reply: Reply) -> None:
     if not nearest:
         st.caption("There is no document yet that could hold an answer.")
         return
-    with st.expander("What came nearest, and does not answer it"):
+    with st.expander("What came nearest, and does not answer it", expanded=True):
         for passage in nearest:
-            st.markdown(f"**{plain(place(passage))}**")
-            st.markdown(plain(shortened(passage["text"], QUOTE_CHARS)))
+            text = plain(shortened(passage["text"], NEAREST_CHARS))
+            st.markdown(f"**{plain(place(passage))}**  \n:gray[{text}]")

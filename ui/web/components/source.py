@@ -2,19 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import streamlit as st
 
 from assistant.errors import UnknownNameError
+from assistant.store.types import CitedPage
 from assistant.types import ChunkId, DocumentId
 from ui.web.resources import Resources
 from ui.web.routes import PDF, file_address, picture_address
-from ui.web.shown_text import plain
+from ui.web.sessions import AskState
+from ui.web.shown_text import plain, shortened
+from ui.web.stylesheet import SOURCE
 
 AROUND_CHARS = 600
 """Of the text before and after a passage."""
+QUOTE_CHARS = 300
+
+
+def draw_source_pane(
+    resources: Resources, state: AskState, citations: Sequence[Mapping[str, Any]]
+) -> None:
+    """Draw the open source with the way to its neighbours and out of it."""
+    turn_id, index = state.source or (0, 0)
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        for label, icon, move in (("Previous", "arrow_back", -1), ("Next", "arrow_forward", 1)):
+            st.button(
+                label,
+                icon=f":material/{icon}:",
+                disabled=not 0 <= index + move < len(citations),
+                on_click=state.open_source,
+                args=(turn_id, index + move),
+            )
+        st.button("Close", icon=":material/close:", on_click=state.close_source, shortcut="Escape")
+    # A key of its own, or the pane would stay scrolled to where the last one was read.
+    with st.container(key=f"{SOURCE}-{turn_id}-{index}", gap="small"):
+        st.caption(f"Source {index + 1} of {len(citations)}")
+        draw_source(resources, citations[index])
 
 
 def draw_source(resources: Resources, citation: Mapping[str, Any]) -> None:
@@ -27,26 +52,42 @@ def draw_source(resources: Resources, citation: Mapping[str, Any]) -> None:
     except UnknownNameError:
         st.warning("The document was removed, or you may not read it any more.")
         return
-    st.markdown(f"**{plain(citation['document'])}**")
-    if citation["page_number"] is not None:
-        st.caption(f"Page {citation['page_number']}")
+    page = citation["page_number"]
+    name = plain(citation["document"])
+    st.markdown(f"**{name}**" if page is None else f"**{name}** :gray[page {page}]")
     if cited.media_type == PDF:
-        address = picture_address(
-            document_id, citation["chunk_id"], citation["start"], citation["end"]
-        )
-        # An address of this server, made of ids and numbers only.
-        st.html(f'<img src="{address}" alt="The page with the passage marked" width="100%">')
+        st.caption(f"“{plain(shortened(citation['quote'], QUOTE_CHARS))}”")
+        _draw_picture(document_id, citation, cited)
     else:
         _draw_text(cited.page.text, citation["start"], citation["end"])
-    address = file_address(document_id, cited.version, citation["page_number"])
+    address = file_address(document_id, cited.version, page)
     st.link_button("Open the file", address, icon=":material/open_in_new:")
+
+
+def _draw_picture(document_id: DocumentId, citation: Mapping[str, Any], cited: CitedPage) -> None:
+    start = citation["start"]
+    address = picture_address(document_id, citation["chunk_id"], start, citation["end"])
+    # Where the passage stands in the text is about where it stands on the page.
+    top = 100 * start / max(1, len(cited.page.text))
+    # An address of this server and a place, made of ids and numbers only.
+    st.html(
+        f'<div class="plinth-page"><span class="plinth-place" style="top:{top:.0f}%"></span>'
+        f'<img src="{address}" alt="The page with the passage marked"></div>'
+    )
 
 
 def _draw_text(text: str, start: int, end: int) -> None:
     before = text[max(0, start - AROUND_CHARS) : start]
     after = text[end : end + AROUND_CHARS]
+    cut_before = "…" if start > AROUND_CHARS else ""
+    cut_after = "…" if end + AROUND_CHARS < len(text) else ""
     st.markdown(
-        f"{'…' if start > AROUND_CHARS else ''}{plain(before, lines=True)} "
-        f":orange-background[{plain(text[start:end])}] {plain(after, lines=True)}"
-        f"{'…' if end + AROUND_CHARS < len(text) else ''}"
+        f"{cut_before}{plain(before, lines=True)}{_gap(before[-1:])}"
+        f":orange-background[{plain(text[start:end])}]{_gap(after[:1])}"
+        f"{plain(after, lines=True)}{cut_after}"
     )
+
+
+def _gap(char: str) -> str:
+    """Return what stands beside the mark: a list's next item keeps its line."""
+    return "  \n" if char == "\n" else " "

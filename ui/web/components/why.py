@@ -21,7 +21,8 @@ TEXT_CHARS = 200
 
 def draw_why(reply: Mapping[str, Any]) -> None:
     """Draw the record of a reply, folded."""
-    with st.expander("Why this answer"):
+    answered = reply["status"] == "answered"
+    with st.expander("Why this answer" if answered else "Why no answer"):
         st.markdown(f"**Searched for** {plain(reply['resolved_question'])}")
         st.markdown("**Passages**, best first")
         for passage in reply["passages"]:

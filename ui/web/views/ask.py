@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
 
 import streamlit as st
 
+from assistant.errors import UnknownNameError
 from assistant.reply_json import reply_to_json
 from assistant.store.types import Feedback, StoredTurn
 from assistant.types import Reply, Turn
@@ -15,11 +15,12 @@ from ui.web.answering import start_answer
 from ui.web.components.history import draw_history
 from ui.web.components.progress import draw_progress
 from ui.web.components.reply import draw_reply
-from ui.web.components.source import draw_source
+from ui.web.components.source import draw_source_pane
 from ui.web.components.why import draw_why
 from ui.web.resources import Resources
-from ui.web.sessions import AskState, ask_state, current_owner
+from ui.web.sessions import AskState, ask_state, current_owner, follow_address, write_address
 from ui.web.shown_text import plain
+from ui.web.stylesheet import READING, SUGGESTION
 from ui.web.suggestions import suggested_questions
 
 REDRAW_S = 0.3
@@ -29,15 +30,17 @@ THUMBS = (Feedback.UNHELPFUL, Feedback.HELPFUL)
 def draw() -> None:
     """Draw the page."""
     opened, state, owner = resources.current(), ask_state(), current_owner()
+    follow_address(state)
     draw_history(opened.catalog.conversations, state, owner)
-    turns: tuple[StoredTurn, ...] = ()
-    if state.conversation_id is not None:
-        turns = opened.catalog.conversations.turns(state.conversation_id, owner, opened.readable)
-    talk = st.container()
-    if state.source is not None:
-        talk, pane = st.columns([3, 2], gap="large")
+    turns = _turns(opened, state, owner)
+    write_address(state)
+    citations = state.open_citations(turns)
+    if citations:
+        talk, pane = st.columns(2, gap="medium")
         with pane:
-            _draw_source(opened, state, turns)
+            draw_source_pane(opened, state, citations)
+    else:
+        talk = st.container(key=READING)
     with talk:
         for turn in turns:
             _draw_turn(opened, state, owner, turn)
@@ -56,6 +59,17 @@ def draw() -> None:
         st.rerun()
 
 
+def _turns(opened: Resources, state: AskState, owner: str) -> tuple[StoredTurn, ...]:
+    if state.conversation_id is None:
+        return ()
+    conversations = opened.catalog.conversations
+    try:
+        return conversations.turns(state.conversation_id, owner, opened.readable)
+    except UnknownNameError:  # an address that was passed on, or made up
+        state.open(None)
+        return ()
+
+
 def _draw_welcome(opened: Resources, state: AskState, owner: str) -> None:
     st.title("What would you like to know?")
     suggestions = suggested_questions(opened.catalog, opened.readable)
@@ -64,7 +78,9 @@ def _draw_welcome(opened: Resources, state: AskState, owner: str) -> None:
         return
     st.caption("Every sentence of an answer comes with the passage that proves it.")
     for number, question in enumerate(suggestions):
-        if st.button(plain(question), key=f"suggestion-{number}", icon=":material/chat:"):
+        if st.button(
+            plain(question), key=f"{SUGGESTION}{number}", icon=":material/chat:", width="stretch"
+        ):
             _ask(opened, state, owner, question)
             st.rerun()
 
@@ -77,41 +93,19 @@ def _draw_turn(opened: Resources, state: AskState, owner: str, turn: StoredTurn)
         if resolved != turn.question:
             st.caption(f"Understood as: {plain(resolved)}")
         key = f"turn-{turn.turn_id}"
-        draw_reply(turn.reply, key=key, on_cite=partial(_open_source, state, turn.turn_id))
+        shown_turn, open_index = state.source or (None, None)
+        draw_reply(
+            turn.reply,
+            key=key,
+            on_cite=partial(state.open_source, turn.turn_id),
+            open_index=open_index if shown_turn == turn.turn_id else None,
+        )
         draw_why(turn.reply)
         given = None if turn.feedback is None else THUMBS.index(turn.feedback)
         thumb = st.feedback("thumbs", key=f"{key}-feedback", default=given)
         chosen = None if thumb is None else THUMBS[thumb]
         if chosen is not turn.feedback:
             opened.catalog.conversations.give_feedback(turn.turn_id, owner, chosen)
-
-
-def _open_source(state: AskState, turn_id: int, citation_index: int) -> None:
-    state.source = (turn_id, citation_index)
-
-
-def _draw_source(opened: Resources, state: AskState, turns: tuple[StoredTurn, ...]) -> None:
-    turn_id, index = state.source or (0, 0)
-    citations: list[dict[str, Any]] = next(
-        (turn.reply["citations"] for turn in turns if turn.turn_id == turn_id), []
-    )
-    if index >= len(citations):
-        state.source = None
-        return
-    with st.container(horizontal=True, vertical_alignment="center"):
-        for label, icon, move in (("Previous", "arrow_back", -1), ("Next", "arrow_forward", 1)):
-            st.button(
-                label,
-                icon=f":material/{icon}:",
-                disabled=not 0 <= index + move < len(citations),
-                on_click=_open_source,
-                args=(state, turn_id, index + move),
-            )
-        st.caption(f"Source {index + 1} of {len(citations)}")
-        if st.button("Close", icon=":material/close:"):
-            state.source = None
-            st.rerun()
-    draw_source(opened, citations[index])
 
 
 @st.fragment(run_every=REDRAW_S)
@@ -122,7 +116,7 @@ def _draw_live(state: AskState) -> None:
     progress = run.snapshot()
     if not progress.is_done:
         draw_progress(progress)
-        st.button("Stop", icon=":material/stop:", on_click=run.stop)
+        st.button("Stop", icon=":material/stop:", on_click=run.stop, shortcut="Escape")
         return
     state.run = None
     state.notice = progress.error or ("Stopped." if progress.is_cancelled else None)

@@ -1,0 +1,160 @@
+"""The real app as a process and a real browser, for tests and screenshots."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from playwright.sync_api import Browser, Locator, Page, sync_playwright
+
+PROJECT = Path(__file__).resolve().parents[2]
+PLINTH = [sys.executable, "-c", "from ui.cli.main import main; main()"]
+CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
+CHROMIUM_OPTIONS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+LOADED_S = 120.0
+POLL_S = 0.2
+END_S = 30.0
+ANSWER_MS = 90_000.0
+STEP_MS = 45_000.0
+"""For everything but an answer; a busy machine is slow, not wrong."""
+SETTLED = """() => document.readyState === 'complete'
+    && !document.querySelector('[data-testid="stSkeleton"], [data-stale="true"]')
+    && [...document.images].every(image => image.complete)"""
+
+
+@dataclass(frozen=True)
+class RunningApp:
+    """A server whose models are loaded."""
+
+    url: str
+    """Its origin, without a slash at the end."""
+    data_dir: Path
+
+
+def chromium() -> str | None:
+    """Return the installed browser; None if there is none."""
+    return next(filter(None, map(shutil.which, CHROMIUM_NAMES)), None)
+
+
+def environment(data_dir: Path, settings: Mapping[str, str]) -> dict[str, str]:
+    """Return an environment with these settings and no others."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("PLINTH_") or name == "PLINTH_MODELS_DIR"
+    }
+    return kept | {"PLINTH_DATA_DIR": str(data_dir)} | dict(settings)
+
+
+def ingest(folder: Path, collection: str, environ: Mapping[str, str]) -> None:
+    """Take a folder in, as an admin would."""
+    command = [*PLINTH, "ingest", str(folder), "--collection", collection]
+    done = subprocess.run(command, env=dict(environ), cwd=PROJECT, capture_output=True, check=False)
+    if done.returncode:
+        raise RuntimeError(done.stderr.decode())
+
+
+@contextmanager
+def running_app(data_dir: Path, environ: Mapping[str, str]) -> Iterator[RunningApp]:
+    """Serve a data dir on a free loopback port until the block ends."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    log = data_dir / "serve.log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [*PLINTH, "serve", "--port", str(port)],
+            env=dict(environ),
+            cwd=PROJECT,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        app = RunningApp(f"http://127.0.0.1:{port}", data_dir)
+        _wait_until_loaded(app, process, log)
+        yield app
+    finally:
+        process.terminate()
+        try:
+            process.wait(END_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _wait_until_loaded(app: RunningApp, process: subprocess.Popen[bytes], log: Path) -> None:
+    last = time.monotonic() + LOADED_S
+    while process.poll() is None and time.monotonic() < last:
+        try:
+            with urllib.request.urlopen(f"{app.url}/plinth/health", timeout=END_S):
+                return
+        except (urllib.error.URLError, ConnectionError):  # not listening, or models are loading
+            time.sleep(POLL_S)
+    raise RuntimeError(f"the app did not come up:\n{log.read_text(encoding='utf-8')}")
+
+
+@contextmanager
+def open_browser(executable: str) -> Iterator[Browser]:
+    """Start a browser without a window."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=executable, args=list(CHROMIUM_OPTIONS)
+        )
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+def wait_until_settled(page: Page) -> None:
+    """Wait until the page shows all it has and nothing of it is being drawn anew."""
+    page.wait_for_function(SETTLED)
+    page.evaluate("() => document.fonts.ready.then(() => true)")
+
+
+def ask(page: Page, question: str) -> None:
+    """Send a question by keyboard."""
+    box = page.get_by_placeholder("Ask about your documents")
+    box.fill(question)
+    box.press("Enter")
+
+
+def wait_for_reply(page: Page, n_replies: int = 1) -> None:
+    """Wait until that many replies stand on the page and their address is known."""
+    whys = page.get_by_text("Why this answer").or_(page.get_by_text("Why no answer"))
+    whys.nth(n_replies - 1).wait_for(timeout=ANSWER_MS)
+    page.wait_for_url("**/*conversation=*")
+    wait_until_settled(page)
+
+
+def chips(page: Page) -> Locator:
+    """Return the buttons that open sources; on narrow pages Streamlit hides a second set."""
+    return page.locator("[class*='-cite-'] button:visible")
+
+
+def open_source(page: Page) -> None:
+    """Open the first citation's source and wait until its picture is there."""
+    chips(page).first.click()
+    page.wait_for_function(
+        "() => { const image = document.querySelector('.plinth-page img');"
+        " return image && image.complete && image.naturalWidth > 0; }"
+    )
+    wait_until_settled(page)

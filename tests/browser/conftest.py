@@ -1,0 +1,158 @@
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, expect
+
+from evals.suites import SAMPLE
+from tests.browser.app import (
+    STEP_MS,
+    RunningApp,
+    ask,
+    chromium,
+    environment,
+    ingest,
+    open_browser,
+    running_app,
+    wait_for_reply,
+    wait_until_settled,
+)
+
+HERE = Path(__file__).parent
+SETTINGS = {
+    "PLINTH_MODELS__GENERATOR": "smollm2-135m-instruct",
+    # The small model's right answers are rarely sure ones; pages are tested here, not answers.
+    "PLINTH_ANSWER__MIN_CONFIDENCE": "0.05",
+}
+PDF_QUESTION = "For how many weeks is the full salary paid during illness after probation?"
+"""The small model answers it with a sentence of `employee-handbook.pdf`, page 3."""
+HARMLESS = (
+    # `window.prerenderReady = false`, for crawlers, in Streamlit's page; the policy refuses it.
+    "sha256-THxz9J9+wf7rhwR2YkXJoSZ13UCmYyC+3lNDv2+8ugA=",
+)
+LOCAL = ("data:", "blob:")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.is_relative_to(HERE):
+            item.add_marker(pytest.mark.browser)
+            item.add_marker(pytest.mark.model)
+
+
+@dataclass
+class Visitor:
+    """A browser of its own, with its cookie, that watches what its pages do."""
+
+    app: RunningApp
+    context: BrowserContext
+    foreign: list[str] = field(default_factory=list)
+    """Addresses of other origins that were asked for."""
+    errors: list[str] = field(default_factory=list)
+
+    def open(
+        self,
+        path: str = "/",
+        *,
+        size: tuple[int, int] = (1440, 900),
+        scheme: Any = "light",
+        mark: str = "Ask about your documents",
+    ) -> Page:
+        """Open a page and wait until it is there: until `mark` stands on it."""
+        page = self.context.new_page()
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
+        page.on("console", self._note)
+        page.on("request", self._check)
+        page.set_viewport_size({"width": size[0], "height": size[1]})
+        page.emulate_media(color_scheme=scheme)
+        page.goto(self.app.url + path)
+        page.get_by_placeholder(mark).or_(page.get_by_text(mark, exact=True)).first.wait_for()
+        wait_until_settled(page)
+        return page
+
+    def _note(self, message: ConsoleMessage) -> None:
+        if message.type == "error" and not any(known in message.text for known in HARMLESS):
+            self.errors.append(message.text)
+
+    def _check(self, request: Request) -> None:
+        ours = (f"{self.app.url}/", *LOCAL)
+        if not request.url.startswith(ours):
+            self.foreign.append(request.url)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A conversation that was held, and the browser that may see it."""
+
+    path: str
+    storage: Any
+
+
+@pytest.fixture(scope="package")
+def browser() -> Iterator[Browser]:
+    # Of the package, not the session: Playwright's event loop must not outlive these tests.
+    executable = chromium()
+    if executable is None:
+        message = "no Chromium is installed; apt.txt names the package"
+        if os.environ.get("CI"):
+            pytest.fail(message)
+        pytest.skip(message)
+    expect.set_options(timeout=STEP_MS)
+    with open_browser(executable) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="package")
+def app(
+    browser: Browser,  # first: without it there is no need to start anything
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[RunningApp]:
+    """The app on the sample corpus, with the small real model."""
+    data_dir = tmp_path_factory.mktemp("data")
+    environ = environment(data_dir, SETTINGS)
+    ingest(SAMPLE / "corpus", "sample", environ)
+    with running_app(data_dir, environ) as running:
+        yield running
+
+
+@pytest.fixture
+def visitor(app: RunningApp, browser: Browser) -> Iterator[Visitor]:
+    with _visit(app, browser) as visitor:
+        yield visitor
+
+
+@pytest.fixture
+def returning(app: RunningApp, browser: Browser, asked: Asked) -> Iterator[Visitor]:
+    """The browser that asked the question of `asked`."""
+    with _visit(app, browser, asked.storage) as visitor:
+        yield visitor
+
+
+@pytest.fixture(scope="package")
+def asked(app: RunningApp, browser: Browser) -> Asked:
+    """A conversation in which the question about the PDF was answered."""
+    with _visit(app, browser) as visitor:
+        page = visitor.open()
+        ask(page, PDF_QUESTION)
+        wait_for_reply(page)
+        return Asked(page.url.removeprefix(app.url), visitor.context.storage_state())
+
+
+@contextmanager
+def _visit(app: RunningApp, browser: Browser, storage: Any = None) -> Iterator[Visitor]:
+    """Open a browser of its own; at the end tell what its pages should not have done."""
+    context = browser.new_context(storage_state=storage)
+    context.set_default_timeout(STEP_MS)
+    visitor = Visitor(app, context)
+    try:
+        yield visitor
+    finally:
+        context.close()
+    assert visitor.foreign == []
+    assert visitor.errors == []

@@ -1,0 +1,189 @@
+"""Pictures of every page, light and dark, wide and narrow: `make screenshots`.
+
+Ends with 1, naming them, if a page scrolls sideways or cuts text off.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image
+from playwright.sync_api import BrowserContext, FilePayload, Page
+
+from evals.suites import SAMPLE
+from tests.browser.app import (
+    ANSWER_MS,
+    PROJECT,
+    RunningApp,
+    ask,
+    chips,
+    chromium,
+    environment,
+    ingest,
+    open_browser,
+    open_source,
+    running_app,
+    wait_for_reply,
+    wait_until_settled,
+)
+
+FOLDER = PROJECT / "docs" / "screenshots"
+SIZES = ((1440, 900), (390, 844))
+SCHEMES = ("light", "dark")
+COLOURS = 128
+HOLIDAY = "How many days of paid holiday do I have each year, and when do unused days expire?"
+ALARM = "How soon must customers be told when a chamber raises a temperature alarm?"
+OFF_TOPIC = "What is the capital of Mongolia?"
+DROP = "Drop files or folders here"
+LIFT = b"The lift runs from eight in the morning to four in the afternoon."
+MISFITS = """() => {
+    const root = document.documentElement, found = [];
+    for (const one of [root, ...document.querySelectorAll('[data-testid="stMain"]')])
+        if (one.scrollWidth > one.clientWidth) found.push('scrolls sideways');
+    for (const one of document.querySelectorAll('body *')) {
+        const style = getComputedStyle(one), box = one.getBoundingClientRect();
+        const isCut = ['hidden', 'clip'].includes(style.overflowX);
+        const isSeen = box.width > 1 && box.height > 1 && one.checkVisibility();
+        if (isCut && isSeen && one.innerText && one.scrollWidth > one.clientWidth + 1)
+            found.push('cuts off: ' + one.innerText.slice(0, 60));
+    }
+    return found;
+}"""
+
+
+@dataclass(frozen=True)
+class State:
+    """A page in a state worth a picture."""
+
+    name: str
+    path: str = "/"
+    mark: str = "Ask about your documents"
+    """Stands on the page once it is there."""
+    question: str | None = None
+    """Asked once; the picture is of its conversation."""
+    act: Callable[[Page], None] | None = None
+    """What is done on the page before the picture."""
+
+
+def _open_first(page: Page) -> None:
+    chips(page).first.click()
+    page.get_by_role("button", name="Close").wait_for()
+
+
+def _open_why(page: Page) -> None:
+    page.get_by_text("Why this answer").first.click()
+    page.get_by_text("Searched for").wait_for()
+
+
+def _open_document(page: Page) -> None:
+    page.get_by_role("button", name="employee-handbook.pdf").click()
+    page.get_by_text("Page 1 of 6").wait_for()
+    page.wait_for_function("() => [...document.images].some(one => one.naturalWidth > 0)")
+
+
+def _open_deletion(page: Page) -> None:
+    _open_document(page)
+    page.get_by_role("button", name="Delete").click()
+    page.get_by_role("button", name="Keep it").wait_for()
+
+
+def _send_files(page: Page) -> None:
+    """Send a good and a broken file; sent again they are versions of the same documents."""
+    if page.get_by_text("1 rejected").count():
+        return
+    files = [
+        FilePayload(name="ski-lift-times.txt", mimeType="text/plain", buffer=LIFT),
+        FilePayload(name="scan.pdf", mimeType="application/pdf", buffer=b"%PDF-1.4"),
+    ]
+    page.locator("[data-part=files]").set_input_files(files)
+    page.get_by_text("1 rejected").first.wait_for(timeout=ANSWER_MS)
+
+
+STATES = (
+    State("documents", path="/documents", mark=DROP),
+    State("documents-sent", path="/documents", mark=DROP, act=_send_files),
+    State("document", path="/documents", mark=DROP, act=_open_document),
+    State("document-deletion", path="/documents", mark=DROP, act=_open_deletion),
+    State("evaluate", path="/evaluate", mark="Evaluate"),
+    State("ask"),
+    State("ask-answer", question=HOLIDAY),
+    State("ask-source", question=HOLIDAY, act=open_source),
+    State("ask-why", question=HOLIDAY, act=_open_why),
+    State("ask-text-source", question=ALARM, act=_open_first),
+    State("ask-abstention", question=OFF_TOPIC),
+)
+
+
+def main() -> int:
+    """Take the pictures; return the exit code."""
+    executable = chromium()
+    if executable is None:
+        print("no Chromium is installed; apt.txt names the package", file=sys.stderr)
+        return 1
+    with tempfile.TemporaryDirectory() as temporary:
+        data_dir = Path(temporary)
+        environ = environment(data_dir, {})
+        print("== sample corpus and models (about a minute)", flush=True)
+        ingest(SAMPLE / "corpus", "sample", environ)
+        with running_app(data_dir, environ) as app, open_browser(executable) as browser:
+            problems = _take_all(app, browser.new_context())
+    for problem in problems:
+        print(problem, file=sys.stderr)
+    return 1 if problems else 0
+
+
+def _take_all(app: RunningApp, context: BrowserContext) -> list[str]:
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    problems: list[str] = []
+    answered: dict[str, str] = {}
+    for state in STATES:
+        address = app.url + state.path
+        if state.question is not None:
+            if state.question not in answered:
+                answered[state.question] = _answered(context, app, state.question)
+            address = answered[state.question]
+        for width, height in SIZES:
+            for scheme in SCHEMES:
+                name = f"{state.name}-{scheme}-{width}"
+                page = context.new_page()
+                page.set_viewport_size({"width": width, "height": height})
+                page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+                page.goto(address)
+                marked = page.get_by_placeholder(state.mark).or_(page.get_by_text(state.mark))
+                marked.first.wait_for()
+                wait_until_settled(page)
+                if state.act is not None:
+                    state.act(page)
+                    wait_until_settled(page)
+                _save(page, FOLDER / f"{name}.png")
+                problems += [f"{name}: {problem}" for problem in page.evaluate(MISFITS)]
+                page.close()
+        print(state.name, flush=True)
+    return problems
+
+
+def _answered(context: BrowserContext, app: RunningApp, question: str) -> str:
+    """Ask a question; return the address of its conversation."""
+    page = context.new_page()
+    page.goto(app.url)
+    ask(page, question)
+    wait_for_reply(page)
+    address = page.url
+    page.close()
+    return address
+
+
+def _save(page: Page, path: Path) -> None:
+    """Write a picture with few colours, small enough for documentation."""
+    page.screenshot(path=path, animations="disabled")
+    with Image.open(path) as picture:
+        reduced = picture.convert("RGB").quantize(COLOURS)
+    reduced.save(path, optimize=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

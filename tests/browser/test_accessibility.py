@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+
+from tests.browser.app import chips, open_source, wait_until_settled
+from tests.browser.conftest import Asked, Visitor
+from tests.browser.test_hostile_text import seed
+
+SERIOUS = ("serious", "critical")
+SIZES = [(1440, 900), (390, 844)]
+
+
+def violations(page: Page) -> list[str]:
+    """Return what a person with a screen reader or weak sight would stumble over."""
+    wait_until_settled(page)
+    found = Axe().run(page).response["violations"]
+    return [
+        f"{one['id']}: {node['html'][:200]} {node['failureSummary']}"
+        for one in found
+        if one["impact"] in SERIOUS
+        for node in one["nodes"]
+    ]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", SIZES)
+class TestAsk:
+    def test_empty(self, visitor: Visitor, scheme: Any, size: tuple[int, int]) -> None:
+        page = visitor.open(scheme=scheme, size=size)
+        expect(page.locator("[class*='st-key-suggestion-2'] button")).to_be_visible()
+        assert violations(page) == []
+
+    def test_answered_with_its_reasons(
+        self, returning: Visitor, asked: Asked, scheme: Any, size: tuple[int, int]
+    ) -> None:
+        page = returning.open(asked.path, scheme=scheme, size=size)
+        page.get_by_text("Why this answer").first.click()
+        expect(page.get_by_text("shown to the model").first).to_be_visible()
+        assert violations(page) == []
+
+    def test_source_open(
+        self, returning: Visitor, asked: Asked, scheme: Any, size: tuple[int, int]
+    ) -> None:
+        page = returning.open(asked.path, scheme=scheme, size=size)
+        open_source(page)
+        assert violations(page) == []
+
+    def test_abstention_and_source_of_text(
+        self, visitor: Visitor, scheme: Any, size: tuple[int, int]
+    ) -> None:
+        page = visitor.open(seed(visitor, "plain words"), scheme=scheme, size=size)
+        expect(page.get_by_text("The documents do not say.")).to_be_visible()
+        chips(page).first.click()
+        expect(page.get_by_role("button", name="Close")).to_be_visible()
+        assert violations(page) == []

@@ -1,0 +1,257 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from threading import Event
+
+import anyio
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from assistant.access import OPERATOR
+from assistant.store.layout import Layout
+from assistant.store.types import Job, JobKind, JobState
+from ingest.settings import IngestSettings
+from ingest.uploads import open_upload, receive
+from ingest.worker import Worker
+from models.fakes import FakeEmbedder
+from ui.web.components.queue import remaining_s
+from ui.web.resources import Resources
+from ui.web.server import SCRIPT
+
+END_S = 60
+PAGE = "documents"
+
+
+@pytest.fixture
+def app(opened: Resources) -> AppTest:
+    app = AppTest.from_file(str(SCRIPT), default_timeout=END_S).run()
+    # AppTest knows pages of files only; this is what a click in the navigation does.
+    app._page_hash = page_hash(app)
+    return app.run()
+
+
+def page_hash(app: AppTest) -> str:
+    from streamlit.util import calc_hash
+
+    return calc_hash(PAGE)
+
+
+@pytest.fixture
+def send(opened: Resources) -> Callable[..., int]:
+    """Return a function that sends files as the browser does and returns their job."""
+
+    def sent(collection: str = "documents", /, **files: str) -> int:
+        jobs = opened.catalog.jobs
+        job_id = open_upload(jobs, collection, "test")
+        for name, text in files.items():
+            anyio.run(_receive, opened, job_id, f"{name}.txt", text.encode())
+        return job_id
+
+    return sent
+
+
+async def _receive(opened: Resources, job_id: int, name: str, content: bytes) -> None:
+    async def body():  # type: ignore[no-untyped-def]
+        yield content
+
+    await receive(
+        body(),
+        jobs=opened.catalog.jobs,
+        layout=Layout(opened.data_dir),
+        job_id=job_id,
+        name=name,
+        max_bytes=1_000_000,
+    )
+
+
+@pytest.fixture
+def work(opened: Resources) -> Callable[[], None]:
+    """Return a function that works off the queue, as the server's child does."""
+    worker = Worker(
+        data_dir=opened.data_dir,
+        jobs=opened.catalog.jobs,
+        embedder=FakeEmbedder,
+        settings=IngestSettings(parser_processes=1),
+        closing=Event(),
+    )
+
+    def until_empty() -> None:
+        while worker.work_once():
+            pass
+
+    return until_empty
+
+
+def texts(app: AppTest) -> str:
+    shown = (*app.markdown, *app.caption, *app.warning, *app.info, *app.success, *app.error)
+    labels = [one.label for one in (*app.button, *app.expander)]
+    return "\n".join([*(str(item.value) for item in shown), *labels])
+
+
+def button(app: AppTest, label: str):  # type: ignore[no-untyped-def]  # AppTest's own type
+    return next(one for one in app.button if label in one.label)
+
+
+def test_documents_are_listed_and_found_by_name(app: AppTest) -> None:
+    assert not app.exception
+    assert app.title[0].value == "Documents"
+    assert "4 documents" in texts(app)
+    app.text_input[0].set_value("LEAVE").run()
+    assert "1 document" in texts(app)
+    assert "leave\\.md" in texts(app)
+    assert "travel" not in texts(app)
+    app.text_input[0].set_value("no such name").run()
+    assert "No document fits" in texts(app)
+
+
+def test_documents_are_filtered_by_kind(app: AppTest) -> None:
+    kinds = next(one for one in app.selectbox if one.label == "Kind")
+    kinds.set_value("application/pdf").run()
+    assert "employee\\-handbook\\.pdf" in texts(app)
+    assert "leave\\.md" not in texts(app)
+
+
+def test_a_batch_is_shown_waiting_then_with_every_files_fate(
+    app: AppTest, send: Callable[..., int], work: Callable[[], None]
+) -> None:
+    send(notes="The roof garden opens in May.", empty="")
+    app.run()
+    assert "Waiting" in texts(app)
+    assert "2 waiting" in texts(app)
+    work()
+    app.run()
+    assert not app.exception
+    assert "Done" in texts(app)
+    assert "1 rejected" in texts(app)
+    assert "notes\\.txt: :green[taken in]" in texts(app)
+    assert "empty\\.txt: :red[rejected], empty" in texts(app)
+    button(app, "Clear").click().run()
+    assert "rejected" not in texts(app)
+    assert "5 documents" in texts(app)
+
+
+def test_a_batch_that_was_stopped_is_taken_in_when_tried_again(
+    app: AppTest, send: Callable[..., int], work: Callable[[], None], opened: Resources
+) -> None:
+    job_id = send(notes="The roof garden opens in May.")
+    app.run()
+    button(app, "Stop").click().run()
+    assert opened.catalog.jobs.get(job_id).state is JobState.STOPPED
+    work()
+    assert "4 documents" in texts(app.run())
+    button(app, "Try again").click().run()
+    work()
+    assert "5 documents" in texts(app.run())
+
+
+def test_a_job_that_failed_says_why(app: AppTest, opened: Resources) -> None:
+    jobs = opened.catalog.jobs
+    jobs.add(JobKind.UPLOAD, {"collection": "documents"}, "test")
+    job = jobs.begin()
+    assert job is not None
+    jobs.finish(job.job_id, "the disk is full; make room")
+    assert "the disk is full; make room" in texts(app.run())
+
+
+def test_a_document_is_shown_with_its_text_and_versions(
+    app: AppTest, send: Callable[..., int], work: Callable[[], None]
+) -> None:
+    send(notes="The roof garden opens in May.")
+    work()
+    send(notes="The roof garden opens in June.")
+    work()
+    app.run()
+    button(app, "notes").click().run()
+    assert not app.exception
+    assert "The roof garden opens in June\\." in texts(app)
+    assert "2 versions; the newest answers" in texts(app)
+    button(app, "All documents").click().run()
+    assert app.title[0].value == "Documents"
+
+
+def test_a_pdf_is_turned_page_by_page(app: AppTest) -> None:
+    button(app, "employee").click().run()
+    assert "Page 1 of 6" in texts(app)
+    button(app, "Next").click().run()
+    assert "Page 2 of 6" in texts(app)
+    assert app.get("html")[0].proto.body.startswith('<img src="/plinth/documents/')
+
+
+def test_a_deleted_document_is_gone_with_proof(
+    app: AppTest, work: Callable[[], None], opened: Resources
+) -> None:
+    button(app, "leave").click().run()
+    button(app, "Delete").click().run()
+    assert "cannot be undone" in texts(app)
+    button(app, "Delete it").click().run()
+    assert "Deleting leave" in texts(app.run())
+    work()
+    app.run()
+    assert not app.exception
+    assert "is deleted and answers nothing any more" in texts(app)
+    assert "0 vectors in the index left" in texts(app)
+    names = [one.document for one in opened.catalog.list_documents(OPERATOR)]
+    assert "leave.md" not in names
+    button(app, "Close").click().run()
+    assert "is deleted" not in texts(app)
+
+
+def test_deleting_one_of_two_documents_with_equal_bytes_says_that_the_text_still_answers(
+    app: AppTest, work: Callable[[], None], send: Callable[..., int], opened: Resources
+) -> None:
+    leave = next(
+        one for one in opened.catalog.list_documents(OPERATOR) if one.document == "parking.txt"
+    )
+    original = opened.catalog.original(leave.version)
+    assert original is not None
+    send("twins", parking=original.read_text(encoding="utf-8"))
+    work()
+    app.run()
+    button(app, "parking").click().run()
+    button(app, "Delete").click().run()
+    button(app, "Delete it").click().run()
+    work()
+    assert "still answers, because 1 other" in texts(app.run())
+
+
+def test_an_empty_corpus_says_what_to_do(app: AppTest, opened: Resources) -> None:
+    from assistant.store.writer import open_writer
+
+    with open_writer(opened.data_dir) as writer:
+        for one in opened.catalog.list_documents(OPERATOR):
+            writer.delete_document(one.document_id)
+    assert "There are no documents yet" in texts(app.run())
+
+
+def test_remaining_time_follows_from_the_bytes_done() -> None:
+    now = datetime.now(UTC)
+    job = Job(
+        job_id=1,
+        kind=JobKind.UPLOAD,
+        request={},
+        requested_by="test",
+        state=JobState.RUNNING,
+        is_stopping=False,
+        n_attempts=1,
+        n_bytes=400,
+        n_bytes_done=100,
+        created_at=now.isoformat(),
+        started_at=(now - timedelta(seconds=10)).isoformat(),
+        finished_at=None,
+        error=None,
+        n_files=4,
+        n_waiting=3,
+        n_rejected=0,
+    )
+    assert remaining_s(job, now) == pytest.approx(30.0)
+
+
+def test_upload_assets_load_nothing_from_elsewhere() -> None:
+    from ui.web.components.upload_box import ASSETS
+
+    for path in Path(ASSETS).iterdir():
+        text = path.read_text(encoding="utf-8")
+        assert "://" not in text, path.name
+        assert "innerHTML" not in text, path.name

@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+import json
+import logging
+
+import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+from starlette.testclient import TestClient
+
+from ui.web.logs import REQUEST_ID, JsonFormatter, RequestLogMiddleware, log_as_json
+
+
+async def hello(_request: Request) -> Response:
+    logging.getLogger("ui.web.hello").warning("said %s", "hello")
+    return PlainTextResponse("hello")
+
+
+async def broken(_request: Request) -> Response:
+    raise ValueError("broken")
+
+
+@pytest.fixture
+def client(monkeypatch: pytest.MonkeyPatch) -> TestClient:
+    root, web = logging.getLogger(), logging.getLogger("ui.web")
+    monkeypatch.setattr(root, "handlers", [])
+    monkeypatch.setattr(root, "level", root.level)
+    monkeypatch.setattr(web, "level", web.level)
+    routes = [Route("/hello", hello), Route("/broken", broken), Route("/plinth/health", hello)]
+    app = RequestLogMiddleware(Starlette(routes=routes))
+    return TestClient(app, raise_server_exceptions=False)
+
+
+def lines(text: str) -> list[dict[str, object]]:
+    return [json.loads(line) for line in text.splitlines() if line.startswith("{")]
+
+
+def test_all_lines_of_a_request_name_it(
+    client: TestClient, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log_as_json("WARNING")
+    reply = client.get("/hello?q=secret")
+    own, request = lines(capsys.readouterr().err)
+    assert own["message"] == "said hello"
+    assert own["request_id"] == request["request_id"] == reply.headers[REQUEST_ID]
+    assert (request["path"], request["status"], request["method"]) == ("/hello", 200, "GET")
+    assert isinstance(request["ms"], float)
+    assert "secret" not in str(request)
+
+
+def test_an_error_is_logged_as_one(client: TestClient, capsys: pytest.CaptureFixture[str]) -> None:
+    log_as_json("WARNING")
+    assert client.get("/broken").status_code == 500
+    (request,) = lines(capsys.readouterr().err)
+    assert (request["level"], request["status"]) == ("error", 500)
+
+
+def test_health_checks_are_not_logged(
+    client: TestClient, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log_as_json("WARNING")
+    logging.getLogger("ui.web.hello").disabled = True
+    try:
+        client.get("/plinth/health")
+    finally:
+        logging.getLogger("ui.web.hello").disabled = False
+    assert lines(capsys.readouterr().err) == []
+
+
+def test_an_exception_stays_on_one_line() -> None:
+    try:
+        raise ValueError("of\ntwo lines")
+    except ValueError:
+        record = logging.LogRecord("x", logging.ERROR, "", 0, "failed", (), True)
+        import sys
+
+        record.exc_info = sys.exc_info()
+    line = JsonFormatter().format(record)
+    assert "\n" not in line
+    assert "ValueError: of" in json.loads(line)["exception"]

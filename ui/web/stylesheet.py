@@ -1,0 +1,83 @@
+"""What Streamlit's theme cannot say: measures of the conversation, its chips and its source pane.
+
+The names that start with `st-key-` are the keys of containers and widgets in this package; those
+in `data-testid` are Streamlit's own.
+"""
+
+from __future__ import annotations
+
+from ui.web.theme import colours
+
+READING = "reading"
+"""Key of the container that keeps a page's text to a readable width."""
+SOURCE = "source"
+"""Start of the key of the container that holds an open source."""
+CHIP = "-cite-"
+"""Part of the key of every chip."""
+SUGGESTION = "suggestion-"
+CONVERSATION = "conversation-"
+SHEET_PX = 900
+"""Up to this width an open source covers the page instead of standing beside the answer."""
+
+_CSS = """
+[data-testid="stMainBlockContainer"] { padding-top: 4rem; padding-bottom: 2rem; }
+[data-testid="stBottomBlockContainer"] { padding-top: 0.5rem; padding-bottom: 1.5rem; }
+.stApp:has(.st-key-READING) :is(
+    [data-testid="stMainBlockContainer"], [data-testid="stBottomBlockContainer"]
+) { max-width: 54rem; margin-inline: auto; }
+
+:is([class*="st-key-SUGGESTION"], [class*="st-key-CONVERSATION"]) button :is(div, p) {
+    justify-content: flex-start; text-align: start;
+}
+[class*="st-key-CONVERSATION"] button { padding-inline: 0.75rem; }
+[class*="CHIP"] button {
+    min-height: 2rem; padding: 0.125rem 0.625rem 0.125rem 0.25rem; border-radius: 1rem;
+}
+/* Streamlit's own are too faint to be read by everybody. */
+:is([data-testid="stCaptionContainer"], [data-testid="stCaptionContainer"] p, button kbd) {
+    color: light-dark(FAINT); opacity: 1;
+}
+
+.plinth-page { position: relative; }
+.plinth-page img {
+    display: block; width: 100%; border: 1px solid light-dark(LINE); border-radius: 0.25rem;
+}
+.plinth-place { position: absolute; width: 1px; height: 1px; scroll-initial-target: nearest; }
+
+[data-testid="stColumn"]:has([class*="st-key-SOURCE"]) {
+    position: sticky; top: 4rem; align-self: flex-start;
+}
+[class*="st-key-SOURCE"] {
+    max-height: calc(100dvh - 17rem); overflow: hidden auto; padding-inline-end: 0.5rem;
+}
+
+@media (max-width: SHEETpx) {
+    [data-testid="stMainBlockContainer"], [data-testid="stBottomBlockContainer"] {
+        padding-inline: 1rem;
+    }
+    [data-testid="stColumn"]:has([class*="st-key-SOURCE"]) {
+        position: fixed; inset: 0; z-index: 999999; width: 100%; max-width: 100%;
+        height: 100dvh; padding: 1rem; background: light-dark(GROUND);
+    }
+    [class*="st-key-SOURCE"] { max-height: calc(100dvh - 5.5rem); }
+}
+"""
+
+
+def stylesheet() -> str:
+    """Return the rules as CSS; nothing in them loads anything."""
+    names = {
+        "READING": READING,
+        "SOURCE": SOURCE,
+        "CHIP": CHIP,
+        "SUGGESTION": SUGGESTION,
+        "CONVERSATION": CONVERSATION,
+        "SHEET": str(SHEET_PX),
+        "FAINT": ", ".join(colours("grayTextColor")),
+        "LINE": ", ".join(colours("borderColor")),
+        "GROUND": ", ".join(colours("backgroundColor")),
+    }
+    css = _CSS
+    for name, value in names.items():
+        css = css.replace(name, value)
+    return css
