@@ -22,6 +22,7 @@ from ingest.types import ParsedDocument, Rejection, RejectReason
 
 _LOG = logging.getLogger(__name__)
 _POLL_S = 0.2
+_MAX_SUFFIX_CHARS = 20
 _AHEAD_PER_PROCESS = 2
 """Parsed documents held in memory for each parser child."""
 
@@ -103,7 +104,8 @@ class ParseAhead:
         assert task.file is not None
         # The kept copy is named by its hash; the parser wants to see what kind of name it had.
         suffix = PurePosixPath(task.document).suffix
-        link = self._links / f"{task.version}{suffix if suffix.isascii() else ''}"
+        is_suffix = suffix.isascii() and len(suffix) <= _MAX_SUFFIX_CHARS
+        link = self._links / f"{task.version}{suffix if is_suffix else ''}"
         link.symlink_to(task.file.resolve())
         try:
             return self._pool.parse(link)

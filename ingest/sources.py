@@ -35,6 +35,11 @@ class Source:
         """The alias, or the root as text, also where its name is not valid UTF-8."""
         return self.alias or document_name(str(self.root))
 
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """By which it can be given again."""
+        return (self.root,) if self.names is None else tuple(self.root / n for n in self.names)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FoundFile:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import uuid
@@ -39,12 +40,15 @@ def upload_name(name: str) -> str:
     >>> upload_name("hr/Leave policy.pdf")
     'hr/Leave policy.pdf'
     """
-    document = document_name(name.replace("\\", "/"))
-    parts = PurePosixPath(document).parts
-    if not parts or len(document) > MAX_NAME_CHARS or {"..", "/"} & set(parts):
-        message = f"the file name {name[:80]!r} cannot be used; rename the file"
+    message = f"the file name {name[:80]!r} cannot be used; rename the file"
+    try:
+        path = PurePosixPath(document_name(name.replace("\\", "/")))
+    except UnicodeEncodeError as error:  # half of a surrogate pair
+        raise RefusedUploadError(message) from error
+    document = str(path)
+    if not path.name or len(document) > MAX_NAME_CHARS or path.is_absolute() or ".." in path.parts:
         raise RefusedUploadError(message)
-    return str(PurePosixPath(document))
+    return document
 
 
 async def receive(
@@ -75,17 +79,25 @@ async def receive(
     jobs.get(job_id)
     path = layout.upload(job_id, document)
     partial = path.with_name(f".{uuid.uuid4().hex}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        size_bytes = await _write(body, partial, max_bytes)
+
+    def place() -> None:
         partial.replace(path)
-        _sync_folder(path.parent)
+        _sync(path.parent)
+
+    def finish(size_bytes: int) -> None:
+        _sync(partial)
+        jobs.add_file(job_id, document, size_bytes, place=place)
+
+    try:
+        _make_folder(path.parent, layout.root)
+        size_bytes = await _write(body, partial, max_bytes)
+        # Disks and the writer of the catalog take their time; other requests go on.
+        await asyncio.to_thread(finish, size_bytes)
     except OSError as error:
         message = f"{document!r} cannot be stored ({error.strerror}); make room or ask an admin"
         raise RefusedUploadError(message) from error
     finally:
         partial.unlink(missing_ok=True)
-    jobs.add_file(job_id, document, size_bytes)
 
 
 def clear_job(jobs: Jobs, layout: Layout, job_id: int) -> None:
@@ -96,13 +108,15 @@ def clear_job(jobs: Jobs, layout: Layout, job_id: int) -> None:
 
 def remove_leftovers(jobs: Jobs, layout: Layout) -> None:
     """Remove what killed senders and cleared jobs left behind; nothing may be arriving."""
-    known = {str(job.job_id) for job in jobs.list([JobKind.UPLOAD])}
+    known = {str(job.job_id): job.job_id for job in jobs.list([JobKind.UPLOAD])}
     for folder in layout.uploads.glob("*"):
         if folder.name not in known:
             shutil.rmtree(folder, ignore_errors=True)
             continue
-        for partial in folder.glob(".*"):
-            partial.unlink(missing_ok=True)
+        job_id = known[folder.name]
+        wanted = {layout.upload(job_id, file.document) for file in jobs.files(job_id)}
+        for leftover in set(folder.iterdir()) - wanted:
+            leftover.unlink(missing_ok=True)
 
 
 async def _write(body: AsyncIterator[bytes], path: Path, max_bytes: int) -> int:
@@ -120,13 +134,20 @@ async def _write(body: AsyncIterator[bytes], path: Path, max_bytes: int) -> int:
                 message = "the disk of the server is almost full; make room or ask an admin"
                 raise RefusedUploadError(message)
             file.write(block)
-        file.flush()
-        os.fsync(file.fileno())
     return size_bytes
 
 
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
+def _make_folder(folder: Path, root: Path) -> None:
+    """Make a folder below an existing one, so that it survives a crash of the machine."""
+    if folder.is_dir() or folder == root:
+        return
+    _make_folder(folder.parent, root)
+    folder.mkdir(exist_ok=True, mode=0o700)
+    _sync(folder.parent)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:

@@ -12,10 +12,11 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from threading import Event
 
-from assistant.errors import AssistantError, WriterBusyError
+from assistant.errors import AssistantError, StoreError, WriterBusyError
 from assistant.store.changes import Change, apply_change
 from assistant.store.jobs import Jobs
 from assistant.store.layout import Layout
@@ -33,6 +34,7 @@ _LOG = logging.getLogger(__name__)
 POLL_S = 0.3
 BUSY_WAIT_S = 2.0
 MOST_ATTEMPTS = 3
+_OLD_NEWS = (FileStatus.UNCHANGED, FileStatus.REJECTED)
 UNEXPECTED = "something went wrong that should not; the server's log says what. Try it again"
 
 
@@ -98,6 +100,9 @@ class Worker:
             return
         request = IngestRequest.from_json(job.request)
         prepare_collection(writer, request.collection, request.groups)
+        if request.groups:
+            # Granted once: what is revoked while the job goes on stays revoked.
+            self._jobs.replace_request(job.job_id, replace(request, groups=()).to_json())
         if job.kind is JobKind.UPLOAD:
             self._take_in(job, request, writer, self._received(job))
         else:
@@ -142,8 +147,7 @@ class Worker:
             for file in self._jobs.files(job.job_id):
                 if file.status not in (None, FileStatus.REJECTED.value):
                     self._layout.upload(job.job_id, file.document).unlink(missing_ok=True)
-        is_stopping = self._jobs.get(job.job_id).is_stopping
-        if report.is_interrupted and not is_stopping:
+        if report.is_interrupted:
             self._jobs.pause(job.job_id)
         else:
             self._jobs.finish(job.job_id)
@@ -169,7 +173,11 @@ class Worker:
 
         def watch() -> None:
             while not done.wait(POLL_S):
-                if self._closing.is_set() or self._jobs.is_wanted_elsewhere(job.job_id):
+                try:
+                    gives_way = self._jobs.is_wanted_elsewhere(job.job_id)
+                except StoreError:
+                    gives_way = False  # a busy catalog is asked again
+                if gives_way or self._closing.is_set():
                     cancel.set()
                     return
 
@@ -197,7 +205,7 @@ class _Throttled:
 
 
 class _Gathered:
-    """Passes outcomes on together, a few times a second; the job's end brings what is left."""
+    """Passes outcomes on: news at once, the rest together; the job's end brings what is left."""
 
     def __init__(self, report: Callable[[Sequence[JobFile]], None]) -> None:
         self._report = report
@@ -206,6 +214,8 @@ class _Gathered:
 
     def __call__(self, outcomes: Sequence[FileOutcome]) -> None:
         self._ended.extend(map(job_file, outcomes))
-        if time.monotonic() - self._reported_s >= POLL_S:
+        # A killed worker's successor finds what was published unchanged: how it came is told now.
+        has_news = any(outcome.status not in _OLD_NEWS for outcome in outcomes)
+        if self._ended and (has_news or time.monotonic() - self._reported_s >= POLL_S):
             self._report(self._ended)
             self._ended, self._reported_s = [], time.monotonic()

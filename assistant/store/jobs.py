@@ -6,7 +6,9 @@ it while the writer is busy. Every method is one transaction.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, case, delete, func, select, update
@@ -20,6 +22,11 @@ from assistant.store.types import Job, JobFile, JobKind, JobState
 
 REJECTED = "rejected"
 """The status of a file that was not taken in."""
+UNCHANGED = "unchanged"
+"""The status of a file whose bytes were there before."""
+CHANGES_KEPT = timedelta(hours=1)
+"""Long enough for whoever asked for one to see how it ended."""
+_NOTHING_NEW = (None, REJECTED, UNCHANGED)
 _FIRST_CHANGES = case((JobRow.kind == JobKind.CHANGE.value, 0), else_=1)
 
 
@@ -49,8 +56,22 @@ class Jobs:
             session.flush()
             return row.id
 
-    def add_file(self, job_id: int, document: str, size_bytes: int) -> None:
+    def add_file(
+        self,
+        job_id: int,
+        document: str,
+        size_bytes: int,
+        *,
+        place: Callable[[], None] = lambda: None,
+    ) -> None:
         """Add a file that waits; a job that is over waits again.
+
+        Args:
+            job_id: Of a job for files that are sent.
+            document: The file's name.
+            size_bytes: Its size.
+            place: Puts its bytes where they are looked for; called when nothing speaks against
+                the file and nobody else can add one. If it raises, nothing was added.
 
         Raises:
             UnknownNameError: no such job.
@@ -58,12 +79,16 @@ class Jobs:
         """
         with self._database.writing() as session:
             job = _found(session, job_id)
+            if job.kind != JobKind.UPLOAD.value:
+                raise UnknownNameError(f"job {job_id} takes no files; send them to a new one")
             if session.scalar(select(JobFileRow.id).filter_by(job_id=job_id, document=document)):
                 message = f"{document!r} was sent already; send it again on its own"
                 raise NameTakenError(message)
             row = JobFileRow(job_id=job_id, document=document)
             _reset(row, size_bytes)
             session.add(row)
+            session.flush()
+            place()
             _wake(job)
 
     def get(self, job_id: int) -> Job:
@@ -99,12 +124,15 @@ class Jobs:
         with self._database.writing() as session:
             job = _found(session, job_id)
             if job.state == JobState.WAITING.value:
-                job.state, job.finished_at = JobState.STOPPED.value, now()
+                _end(job, JobState.STOPPED)
             elif job.state == JobState.RUNNING.value:
                 job.is_stopping = True
 
     def retry(self, job_id: int) -> None:
         """Let a job that is over begin again with the files that were not taken in.
+
+        Of what was sent, those without bytes are no files to begin with: they are empty, or
+        records of one. Files of a folder are found again, if they are still there.
 
         Raises:
             UnknownNameError: no such job.
@@ -115,7 +143,10 @@ class Jobs:
                 return
             rejected = select(JobFileRow).filter_by(job_id=job_id, status=REJECTED)
             for row in session.scalars(rejected):
-                _reset(row, row.size_bytes)
+                if job.kind != JobKind.UPLOAD.value:
+                    session.delete(row)
+                elif row.size_bytes:
+                    _reset(row, row.size_bytes)
             _wake(job)
 
     def remove_if_over(self, job_id: int) -> bool:
@@ -132,18 +163,16 @@ class Jobs:
     # For the worker
 
     def recover(self) -> None:
-        """Let jobs wait again that a killed worker left running, and forget changes that are over.
+        """Let jobs wait again that a killed worker left running, and forget changes long over.
 
         Only one worker may exist.
         """
         with self._database.writing() as session:
-            is_over = JobRow.state.in_([state.value for state in JobState if state.is_over])
-            session.execute(delete(JobRow).where(JobRow.kind == JobKind.CHANGE.value, is_over))
-            session.execute(
-                update(JobRow)
-                .where(JobRow.state == JobState.RUNNING.value)
-                .values(state=JobState.WAITING.value)
-            )
+            seen = (datetime.now(UTC) - CHANGES_KEPT).isoformat(timespec="seconds")
+            is_old = (JobRow.kind == JobKind.CHANGE.value) & (JobRow.finished_at < seen)
+            session.execute(delete(JobRow).where(is_old))
+            for job in session.scalars(select(JobRow).filter_by(state=JobState.RUNNING.value)):
+                _put_back(job)
 
     def begin(self) -> Job | None:
         """Take the next job: changes first, then the oldest; None if there is none."""
@@ -171,6 +200,11 @@ class Jobs:
             stops = (JobRow.id == job_id) & JobRow.is_stopping
             return bool(session.scalar(select(func.count()).where(change_waits | stops)))
 
+    def replace_request(self, job_id: int, request: Mapping[str, Any]) -> None:
+        """Note what is left to do of a job, for when it begins again."""
+        with self._database.writing() as session:
+            session.execute(update(JobRow).where(JobRow.id == job_id).values(request=dict(request)))
+
     def report_bytes(self, job_id: int, n_bytes: int, n_bytes_done: int) -> None:
         """Note how far a job is."""
         with self._database.writing() as session:
@@ -181,52 +215,54 @@ class Jobs:
             )
 
     def report_files(self, job_id: int, files: Sequence[JobFile]) -> None:
-        """Note how files ended; what an earlier attempt took in is not made "unchanged" by this."""
+        """Note how files ended; what an earlier attempt took in is not made "unchanged" by this.
+
+        Of several files of one name, which only different folders have, the last one counts.
+        """
+        names = func.json_each(json.dumps([file.document for file in files])).table_valued("value")
         with self._database.writing() as session:
-            known = {
-                row.document: row
-                for row in session.scalars(select(JobFileRow).filter_by(job_id=job_id))
-            }
+            selection = select(JobFileRow).where(
+                JobFileRow.job_id == job_id, JobFileRow.document.in_(select(names.c.value))
+            )
+            known = {row.document: row for row in session.scalars(selection)}
             for file in files:
                 row = known.get(file.document)
                 if row is None:
-                    row = JobFileRow(job_id=job_id, document=file.document)
+                    row = known[file.document] = JobFileRow(job_id=job_id, document=file.document)
                     _reset(row, file.size_bytes)
                     session.add(row)
-                elif row.status not in (None, REJECTED) and file.status == "unchanged":
-                    continue
-                row.status, row.reason, row.detail = file.status, file.reason, file.detail
+                if row.status in _NOTHING_NEW or file.status != UNCHANGED:
+                    row.status, row.reason, row.detail = file.status, file.reason, file.detail
                 row.n_pages, row.n_chunks, row.flags = file.n_pages, file.n_chunks, [*file.flags]
 
     def finish(self, job_id: int, error: str | None = None) -> JobState:
         """Say that a worker is through with a job, and return what became of it.
 
-        It is stopped if that was asked for, waits if files came meanwhile, else is done.
+        It is done, or failed with an error; if files came meanwhile, it waits again, unless
+        somebody asked to stop it.
         """
         with self._database.writing() as session:
             job = _found(session, job_id)
-            session.flush()
             waits = select(func.count()).where(
                 JobFileRow.job_id == job_id, JobFileRow.status.is_(None)
             )
             if error is not None:
-                state = JobState.FAILED
-            elif job.is_stopping:
-                state = JobState.STOPPED
+                _end(job, JobState.FAILED, error)
+            elif session.scalar(waits):
+                _put_back(job)
             else:
-                state = JobState.WAITING if session.scalar(waits) else JobState.DONE
-            job.state, job.error = state.value, error
-            job.finished_at = now() if state.is_over else None
-            job.is_stopping = False
-            if state.is_over:
-                job.n_attempts = 0
-            return state
+                _end(job, JobState.DONE)
+                job.n_bytes_done = job.n_bytes
+            job.n_attempts = 0
+            return JobState(job.state)
 
-    def pause(self, job_id: int) -> None:
-        """Put a job back that gives way to another; it goes on after that."""
+    def pause(self, job_id: int) -> JobState:
+        """Put a job back in the middle; it goes on later, unless somebody asked to stop it."""
         with self._database.writing() as session:
             job = _found(session, job_id)
-            job.state, job.n_attempts = JobState.WAITING.value, 0
+            _put_back(job)
+            job.n_attempts = 0
+            return JobState(job.state)
 
 
 def _found(session: Session, job_id: int) -> JobRow:
@@ -239,7 +275,18 @@ def _found(session: Session, job_id: int) -> JobRow:
 def _wake(job: JobRow) -> None:
     if JobState(job.state).is_over:
         job.state, job.finished_at, job.error = JobState.WAITING.value, None, None
-        job.started_at, job.n_bytes, job.n_bytes_done = None, 0, 0
+        job.started_at, job.n_attempts, job.n_bytes, job.n_bytes_done = None, 0, 0, 0
+
+
+def _put_back(job: JobRow) -> None:
+    if job.is_stopping:
+        _end(job, JobState.STOPPED)
+    else:
+        job.state = JobState.WAITING.value
+
+
+def _end(job: JobRow, state: JobState, error: str | None = None) -> None:
+    job.state, job.error, job.finished_at, job.is_stopping = state.value, error, now(), False
 
 
 def _reset(row: JobFileRow, size_bytes: int) -> None:

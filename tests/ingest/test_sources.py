@@ -6,7 +6,15 @@ from pathlib import Path
 import pytest
 
 from ingest.errors import SourceUnavailableError
-from ingest.sources import Listing, document_name, find_sources, hash_file, list_files
+from ingest.sources import (
+    Listing,
+    document_name,
+    find_files,
+    find_sources,
+    hash_file,
+    list_files,
+    received_files,
+)
 from ingest.types import RejectReason
 
 NOWHERE = Path("/nowhere")
@@ -148,3 +156,45 @@ def test_document_name_is_printable_and_composed():
 def test_hash_file_is_the_sha256_of_the_bytes(tmp_path):
     # SHA-256 of "abc", FIPS 180-2, appendix B.1
     assert hash_file(write(tmp_path / "abc", "abc")).startswith("ba7816bf8f01cfea")
+
+
+def test_find_files_gives_each_source_with_its_files_but_for_the_data_dir(tmp_path):
+    write(tmp_path / "folder" / "a.txt")
+    write(tmp_path / "folder" / "data" / "catalog.sqlite")
+    one = write(tmp_path / "other" / "one.txt")
+    write(tmp_path / "other" / "two.txt")
+    (tmp_path / "link").symlink_to(tmp_path / "folder" / "data")
+    found = find_files([tmp_path / "folder", one], leave_out=tmp_path / "link")
+    assert [(source.source.root, names_of(source.listing)) for source in found] == [
+        (tmp_path / "folder", ["a.txt"]),
+        (tmp_path / "other", ["one.txt"]),
+    ]
+    with pytest.raises(SourceUnavailableError, match="missing"):
+        find_files([tmp_path / "folder", tmp_path / "missing"], leave_out=NOWHERE)
+
+
+def test_source_can_be_found_again_by_its_paths(tmp_path):
+    write(tmp_path / "folder" / "a.txt")
+    files = [write(tmp_path / "other" / name) for name in ("one.txt", "two.txt")]
+    sources = find_sources([tmp_path / "folder", *files])
+    assert [source.paths for source in sources] == [(tmp_path / "folder",), tuple(files)]
+    assert [find_sources(source.paths) for source in sources] == [(one,) for one in sources]
+
+
+def test_received_files_are_called_as_their_sender_calls_them(tmp_path):
+    first = write(tmp_path / "7" / "0a1b", "first")
+    second = write(tmp_path / "7" / "2c3d", "second!")
+    found = received_files(
+        tmp_path / "7",
+        "uploads",
+        [("hr/b.txt", first), ("a\n.txt", second), ("gone.txt", tmp_path / "7" / "gone")],
+    )
+    assert found.source.name == "uploads"
+    files = found.listing.files
+    assert [(file.document, file.size_bytes) for file in files] == [
+        ("a\\x0a.txt", 7),
+        ("gone.txt", 0),
+        ("hr/b.txt", 5),
+    ]
+    assert reasons_of(found.listing) == {"gone.txt": RejectReason.UNREADABLE}
+    assert files[2].path == first

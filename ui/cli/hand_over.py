@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING
@@ -40,7 +41,7 @@ def change(data_dir: Path, what: Change, **arguments: str) -> None:
     """
     from assistant.store.catalog import open_catalog
     from assistant.store.changes import apply_change
-    from assistant.store.types import JobKind
+    from assistant.store.types import JobKind, JobState
     from assistant.store.writer import open_writer
 
     if not server_runs(data_dir):
@@ -50,17 +51,29 @@ def change(data_dir: Path, what: Change, **arguments: str) -> None:
     with open_catalog(data_dir) as catalog:
         request = {"change": what.value, "arguments": arguments}
         job_id = catalog.jobs.add(JobKind.CHANGE, request, COMMAND_LINE)
-        try:
-            follow(catalog.jobs, job_id)
-        finally:
-            catalog.jobs.stop(job_id)  # it does nothing any more unless this was interrupted
-            catalog.jobs.remove_if_over(job_id)
+        with given_up_at_end(catalog.jobs, [job_id]):
+            job = follow(catalog.jobs, job_id, data_dir=data_dir)
+            if job.state is not JobState.DONE:
+                raise HandedOverError("it was stopped before the server came to it; run it again")
+
+
+@contextmanager
+def given_up_at_end(jobs: Jobs, job_ids: Sequence[int]) -> Iterator[None]:
+    """At the end, forget jobs that are over, and stop those that are not: nobody follows them."""
+    try:
+        yield
+    finally:
+        for job_id in job_ids:
+            if not jobs.remove_if_over(job_id):
+                jobs.stop(job_id)
+                jobs.remove_if_over(job_id)
 
 
 def follow(
     jobs: Jobs,
     job_id: int,
     *,
+    data_dir: Path,
     on_change: Callable[[Job], None] = lambda _: None,
     cancel: Event | None = None,
 ) -> Job:
@@ -69,21 +82,25 @@ def follow(
     Args:
         jobs: The queue.
         job_id: The job.
+        data_dir: Where the server runs.
         on_change: Called a few times a second.
         cancel: Once set, the job is stopped, and its end still awaited.
 
     Raises:
-        HandedOverError: the job failed.
+        HandedOverError: the job failed, or the server ended before the job did.
     """
     cancel = cancel or Event()
     has_stopped = False
     while True:
+        is_served = server_runs(data_dir)
         job = jobs.get(job_id)
         on_change(job)
         if job.error is not None:
             raise HandedOverError(job.error)
         if job.state.is_over:
             return job
+        if not is_served:
+            raise HandedOverError("the server ended before it was through; run the command again")
         if cancel.is_set() and not has_stopped:
             jobs.stop(job_id)
             has_stopped = True

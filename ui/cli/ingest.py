@@ -7,6 +7,7 @@ import signal
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, Annotated, Any
@@ -133,32 +134,44 @@ def _ingest_here(data_dir: Path, request: IngestRequest) -> IngestReport:
 
 
 def _hand_over(data_dir: Path, request: IngestRequest) -> IngestReport:
-    """Let the running server ingest, and follow it; Ctrl-C stops it there."""
+    """Let the running server ingest, and follow it; Ctrl-C stops it there.
+
+    Each source is a job of its own: files of different folders may have the same name.
+    """
     from assistant.store.catalog import open_catalog
     from assistant.store.types import JobKind, JobState
     from ingest.pipeline import IngestProgress, IngestReport
     from ingest.requests import outcome_of
-    from ui.cli.hand_over import follow
+    from ingest.sources import find_sources
+    from ui.cli.hand_over import follow, given_up_at_end
+
+    def show(_: Job) -> None:
+        jobs = [catalog.jobs.get(job_id) for job_id in job_ids]
+        progress(
+            IngestProgress(
+                n_bytes=sum(job.n_bytes for job in jobs),
+                n_bytes_done=sum(job.n_bytes_done for job in jobs),
+                n_documents_done=sum(job.n_files - job.n_waiting for job in jobs),
+            )
+        )
 
     with open_catalog(data_dir) as catalog, _interruptible() as cancel, show_progress() as progress:
-        job_id = catalog.jobs.add(JobKind.INGEST, request.to_json(), COMMAND_LINE)
-
-        def show(job: Job) -> None:
-            progress(
-                IngestProgress(
-                    n_bytes=job.n_bytes,
-                    n_bytes_done=job.n_bytes_done,
-                    n_documents_done=job.n_files - job.n_waiting,
-                )
-            )
-
-        job = follow(catalog.jobs, job_id, on_change=show, cancel=cancel)
-        outcomes = [*filter(None, map(outcome_of, catalog.jobs.files(job_id)))]
-        catalog.jobs.remove_if_over(job_id)
+        job_ids = [
+            catalog.jobs.add(JobKind.INGEST, replace(request, paths=paths).to_json(), COMMAND_LINE)
+            for paths in (source.paths for source in find_sources(request.paths))
+        ]
+        with given_up_at_end(catalog.jobs, job_ids):
+            outcomes: list[FileOutcome] = []
+            is_interrupted = False
+            for job_id in job_ids:
+                job = follow(catalog.jobs, job_id, data_dir=data_dir, on_change=show, cancel=cancel)
+                ended = filter(None, map(outcome_of, catalog.jobs.files(job_id)))
+                outcomes.extend(sorted(ended, key=lambda outcome: outcome.document))
+                is_interrupted |= job.state is JobState.STOPPED
         return IngestReport(
-            outcomes=tuple(sorted(outcomes, key=lambda outcome: outcome.document)),
+            outcomes=tuple(outcomes),
             index_generation=catalog.current_generation(),
-            is_interrupted=job.state is JobState.STOPPED,
+            is_interrupted=is_interrupted,
         )
 
 

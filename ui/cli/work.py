@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 import threading
 from functools import cache
 from threading import Event
@@ -54,6 +53,7 @@ def work(data_dir: DataDir) -> None:
 
 
 def _close_at_end_of_input(closing: Event) -> None:
-    while sys.stdin.buffer.read(1):
+    # Not sys.stdin: its lock would be held here when the interpreter ends, which is fatal to it.
+    while os.read(0, 1):
         pass
     closing.set()

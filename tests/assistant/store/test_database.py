@@ -13,9 +13,11 @@ from sqlalchemy import create_engine, select, text
 
 from assistant.errors import SchemaTooNewError, StoreError
 from assistant.store import database as database_module
+from assistant.store.catalog import open_catalog
 from assistant.store.database import HEAD, Database
 from assistant.store.migrations.upgrade import migration_config, upgrade
 from assistant.store.rows import Base, CollectionRow, GroupRow
+from assistant.store.types import JobKind
 
 
 @pytest.fixture
@@ -54,6 +56,29 @@ def test_migrate_from_later_schema_is_refused(database: Database) -> None:
         database.migrate()
     with pytest.raises(SchemaTooNewError):
         database.needs_migration()
+
+
+def test_migrate_from_0002_keeps_what_is_there_and_adds_the_queue(tmp_path: Path) -> None:
+    path = tmp_path / "catalog.sqlite"
+    engine = create_engine(f"sqlite:///{path}")
+    with engine.begin() as connection:
+        upgrade(connection, "0002")
+        for row in (
+            "collections (id, name) VALUES (1, 'hr')",
+            "conversations VALUES ('c1', 'ada', 'How many days?', '2026-01-02T03:04:05+00:00')",
+            "turns VALUES (1, 'c1', 'How many days?', '{}', '2026-01-02T03:04:05+00:00', NULL, '')",
+            "turn_documents VALUES (1, 'd1')",
+        ):
+            connection.execute(text(f"INSERT INTO {row}"))
+    engine.dispose()
+    with open_catalog(tmp_path) as catalog:
+        assert [one.name for one in catalog.collections()] == ["hr"]
+        (conversation,) = catalog.conversations.list("ada")
+        assert (conversation.conversation_id, conversation.n_turns) == ("c1", 1)
+        job_id = catalog.jobs.add(JobKind.UPLOAD, {}, "ada")
+        catalog.jobs.add_file(job_id, "a.txt", 5)
+        assert catalog.jobs.get(job_id).n_waiting == 1
+        assert catalog.problems() == ()
 
 
 def test_migrate_that_leaves_orphans_is_rolled_back(tmp_path: Path) -> None:
