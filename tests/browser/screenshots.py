@@ -80,7 +80,7 @@ def _open_why(page: Page) -> None:
 
 
 def _open_document(page: Page) -> None:
-    page.get_by_role("button", name="employee-handbook.pdf").click()
+    page.get_by_role("link", name="employee-handbook.pdf").click()
     page.get_by_text("Page 1 of 6").wait_for()
     page.wait_for_function("() => [...document.images].some(one => one.naturalWidth > 0)")
 

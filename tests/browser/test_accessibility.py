@@ -65,9 +65,9 @@ class TestAsk:
 class TestOtherPages:
     def test_documents(self, visitor: Visitor, scheme: Any, size: tuple[int, int]) -> None:
         page = visitor.open("/documents", mark=DROP, scheme=scheme, size=size)
-        expect(page.get_by_role("button", name="employee-handbook.pdf")).to_be_visible()
+        expect(page.get_by_role("link", name="employee-handbook.pdf")).to_be_visible()
         assert violations(page) == []
-        page.get_by_role("button", name="employee-handbook.pdf").click()
+        page.get_by_role("link", name="employee-handbook.pdf").click()
         page.get_by_text("Page 1 of 6").wait_for()
         assert violations(page) == []
         page.get_by_role("button", name="Delete").click()

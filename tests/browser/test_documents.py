@@ -52,7 +52,7 @@ def test_five_files_one_corrupt_are_taken_in_then_one_is_deleted_and_answers_no_
     wait_for_reply(asking)
     expect(asking.get_by_text("marmots.txt").first).to_be_visible()
 
-    page.get_by_role("button", name="marmots.txt").click()
+    page.get_by_role("link", name="marmots.txt").click()
     page.get_by_text(SECRET).wait_for()
     page.get_by_role("button", name="Delete").click()
     page.get_by_role("button", name="Delete it").click()
@@ -77,7 +77,7 @@ def test_a_page_of_a_pdf_is_shown_as_a_picture(visitor: Visitor, app: RunningApp
     page = visitor.open("/documents", mark=DROP)
     page.get_by_label("Search by name, title or collection").fill("employee-handbook")
     page.keyboard.press("Enter")
-    page.get_by_role("button", name="employee-handbook.pdf").click()
+    page.get_by_role("link", name="employee-handbook.pdf").click()
     page.get_by_text("Page 1 of 6").wait_for()
     page.get_by_role("button", name="Next").click()
     picture = page.get_by_role("img", name="Page 2")

@@ -147,21 +147,9 @@ class Deletion:
 class DocumentsState:
     """What the page Documents remembers."""
 
-    document_id: str | None = None
-    """The document that is open."""
-    shown_page: int = 0
-    """Its page, 0-based."""
     page_index: int = 0
     """Of the list."""
     deletion: Deletion | None = None
-
-    def open(self, document_id: str | None) -> None:
-        """Turn to a document, or back to the list."""
-        self.document_id, self.shown_page = document_id, 0
-
-    def show_page(self, index: int) -> None:
-        """Turn to a page of the document."""
-        self.shown_page = index
 
     def turn(self, step: int) -> None:
         """Turn the list's pages."""

@@ -7,6 +7,7 @@ import streamlit as st
 from assistant.store.changes import Change
 from assistant.store.traces import Traces
 from assistant.store.types import DocumentSummary, JobKind
+from ui.web.navigation import DOCUMENTS, page_at
 from ui.web.resources import Resources
 from ui.web.sessions import Deletion, DocumentsState
 from ui.web.shown_text import plain
@@ -32,7 +33,7 @@ def confirm_deletion(
             on_click=_delete,
             args=(resources, state, document),
         ):
-            st.rerun()
+            st.switch_page(page_at(DOCUMENTS))
         if st.button("Keep it"):
             st.rerun()
 
@@ -45,7 +46,6 @@ def _delete(resources: Resources, state: DocumentsState, document: DocumentSumma
     }
     job_id = resources.catalog.jobs.add(JobKind.CHANGE, request, resources.requested_by)
     state.deletion = Deletion(job_id, document.document, footprint)
-    state.open(None)
 
 
 @st.fragment(run_every=REDRAW_S)

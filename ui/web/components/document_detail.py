@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import streamlit as st
 
 from assistant.store.types import DocumentDetail
 from ui.web.components.deletion import confirm_deletion
-from ui.web.components.document_list import describe
+from ui.web.components.document_line import describe
 from ui.web.resources import Resources
 from ui.web.routes import PDF, file_address, page_address
 from ui.web.sessions import DocumentsState
@@ -16,10 +18,24 @@ MOST_TEXT_CHARS = 20_000
 """Of a page without physical pages, shown at a time."""
 
 
-def draw_document(resources: Resources, state: DocumentsState, detail: DocumentDetail) -> None:
-    """Draw a document."""
+def draw_document(
+    resources: Resources,
+    state: DocumentsState,
+    detail: DocumentDetail,
+    page_index: int,
+    *,
+    on_turn: Callable[[int], None],
+) -> None:
+    """Draw a document.
+
+    Args:
+        resources: Where it lies.
+        state: Of the page Documents, which shows what became of a deletion.
+        detail: The document.
+        page_index: Its page to show, 0-based; the last one where there are fewer.
+        on_turn: Called with the page that is wanted instead.
+    """
     summary = detail.summary
-    st.button("All documents", icon=":material/arrow_back:", on_click=state.open, args=(None,))
     st.subheader(plain(summary.title))
     st.caption(f"{plain(summary.document)} · {describe(summary)}")
     with st.container(horizontal=True):
@@ -28,7 +44,7 @@ def draw_document(resources: Resources, state: DocumentsState, detail: DocumentD
         if st.button("Delete", icon=":material/delete:"):
             confirm_deletion(resources, state, summary)
     _draw_versions(detail)
-    _draw_page(state, detail)
+    _draw_page(detail, min(page_index, len(detail.pages) - 1), on_turn)
 
 
 def _draw_versions(detail: DocumentDetail) -> None:
@@ -42,9 +58,8 @@ def _draw_versions(detail: DocumentDetail) -> None:
                 st.link_button("Open", address)
 
 
-def _draw_page(state: DocumentsState, detail: DocumentDetail) -> None:
+def _draw_page(detail: DocumentDetail, index: int, on_turn: Callable[[int], None]) -> None:
     pages = detail.pages
-    index = min(state.shown_page, len(pages) - 1)
     if len(pages) > 1:
         with st.container(horizontal=True, vertical_alignment="center"):
             for label, step in (("Previous", -1), ("Next", 1)):
@@ -53,7 +68,7 @@ def _draw_page(state: DocumentsState, detail: DocumentDetail) -> None:
                     label,
                     key=f"page-{label}",
                     disabled=not possible,
-                    on_click=state.show_page,
+                    on_click=on_turn,
                     args=(index + step,),
                 )
             st.caption(f"Page {index + 1:,} of {len(pages):,}")

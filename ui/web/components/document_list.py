@@ -5,33 +5,14 @@ from __future__ import annotations
 import streamlit as st
 
 from assistant.store.types import DocumentSummary
+from ui.web.components.document_line import describe, kind_of
+from ui.web.navigation import DOCUMENT, page_at
 from ui.web.resources import Resources
 from ui.web.sessions import DocumentsState
 from ui.web.shown_text import plain, shortened
 
 PER_PAGE = 25
 NAME_CHARS = 90
-_KINDS = {
-    "application/pdf": "PDF",
-    "application/vnd.openxmlformats-officedocument.wordprocessingml.document": "Word",
-    "application/vnd.openxmlformats-officedocument.presentationml.presentation": "PowerPoint",
-    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": "Excel",
-    "text/csv": "CSV",
-    "text/html": "HTML",
-    "text/markdown": "Markdown",
-    "text/plain": "Text",
-    "message/rfc822": "Mail",
-    "application/jsonl": "Record",
-}
-
-
-_WARNINGS = {
-    "newer-version-rejected": "its newer version was rejected, this one answers",
-    "pages-without-text": "some pages have no text",
-    "damaged-pages": "some pages are damaged",
-    "attachments-not-parsed": "attachments were left out",
-}
-"""Flags that whoever added the document should know of."""
 
 
 def draw_document_list(resources: Resources, state: DocumentsState) -> None:
@@ -66,34 +47,18 @@ def draw_document_list(resources: Resources, state: DocumentsState) -> None:
     total = f"{found.n_total:,} {'document' if found.n_total == 1 else 'documents'}"
     st.caption(total if found.n_total <= PER_PAGE else f"{first:,}–{last:,} of {total}")
     for document in found.documents:
-        _draw_row(document, state)
+        _draw_row(document)
     if found.n_total > PER_PAGE:
         _draw_pager(state, has_more=last < found.n_total)
 
 
-def kind_of(media_type: str) -> str:
-    """Name a media type as people do."""
-    return _KINDS.get(media_type, media_type)
-
-
-def describe(document: DocumentSummary) -> str:
-    """Say in a line what a document is."""
-    pages = f"{document.n_pages:,} {'page' if document.n_pages == 1 else 'pages'}"
-    added = document.added_at[:10]
-    parts = [plain(document.collection), kind_of(document.media_type), pages, f"added {added}"]
-    parts += [f":orange[{text}]" for flag, text in _WARNINGS.items() if flag in document.flags]
-    return " · ".join(parts)
-
-
-def _draw_row(document: DocumentSummary, state: DocumentsState) -> None:
+def _draw_row(document: DocumentSummary) -> None:
     with st.container(gap=None):
-        st.button(
-            plain(shortened(document.document, NAME_CHARS)),
-            key=f"open-{document.document_id}",
-            type="tertiary",
+        st.page_link(
+            page_at(DOCUMENT),
+            label=plain(shortened(document.document, NAME_CHARS)),
             icon=":material/description:",
-            on_click=state.open,
-            args=(document.document_id,),
+            query_params={"id": document.document_id},
         )
         st.caption(describe(document))
 

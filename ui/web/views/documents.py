@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import streamlit as st
 
-from assistant.errors import UnknownNameError
-from assistant.types import DocumentId
 from ui.web import resources
 from ui.web.components.deletion import draw_deletion
-from ui.web.components.document_detail import draw_document
 from ui.web.components.document_list import draw_document_list
 from ui.web.components.queue import draw_queue, has_work
 from ui.web.components.upload_box import draw_upload_box
@@ -23,15 +20,6 @@ _NEW = "New collection…"
 def draw() -> None:
     """Draw the page."""
     opened, state = resources.current(), documents_state()
-    if state.document_id is not None:
-        try:
-            detail = opened.catalog.document(DocumentId(state.document_id), opened.readable)
-        except UnknownNameError:
-            state.open(None)
-            st.warning("That document was deleted, or you may not read it any more.")
-        else:
-            draw_document(opened, state, detail)
-            return
     st.title("Documents")
     draw_deletion(opened, state)
     collection = _choose_collection(opened)
