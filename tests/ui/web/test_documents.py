@@ -181,7 +181,8 @@ def test_a_pdf_is_turned_page_by_page(app: AppTest, opened: Resources) -> None:
     button(app, "Next").click().run()
     assert "Page 2 of 6" in texts(app)
     assert app.query_params["page"] == "2"
-    assert app.get("html")[-1].proto.body.startswith('<img src="/plinth/documents/')
+    bodies = [one.proto.body for one in app.get("html")]
+    assert any(body.startswith('<img src="/plinth/documents/') for body in bodies)
 
 
 def test_a_deleted_document_is_gone_with_proof(
