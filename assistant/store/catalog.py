@@ -140,6 +140,12 @@ class Catalog:
                 readable = readable.within(people.collection_id(session, collection, readable))
             return tuple(map(summary, session.execute(document_selection(readable))))
 
+    def document_names(self, readable: ReadableSet) -> frozenset[str]:
+        """Return the paths of all documents a reader may see."""
+        selection = select(DocumentRow.path).where(queries.readable_document(readable))
+        with self._database.reading() as session:
+            return frozenset(session.scalars(selection))
+
     def readable_ids(self, ids: Iterable[str], readable: ReadableSet) -> frozenset[str]:
         """Return those of some document ids that exist and that the reader may see."""
         with self._database.reading() as session:

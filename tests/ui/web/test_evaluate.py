@@ -8,9 +8,9 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from assistant.evidence.attribution import Verdict
+from assistant.store.writer import open_writer
 from assistant.types import Support
 from evals.runs import Plan, list_runs, start_run
-from tests.ui.conftest import Plinth
 from ui.web.components.run_list import N_SHOWN
 from ui.web.resources import Resources
 
@@ -176,9 +176,7 @@ def test_abstention_shows_what_was_withheld(app: AppTest, monkeypatch: pytest.Mo
     assert "Withheld, not proven: Employees receive 25 days" in texts(app).replace("\\", "")
 
 
-def test_text_of_a_deleted_document_is_not_shown(
-    app: AppTest, opened: Resources, plinth: Plinth
-) -> None:
+def test_text_of_a_deleted_document_is_not_shown(app: AppTest, opened: Resources) -> None:
     ask(app)
     (pills,) = [one for one in app.button_group if one.label == "Show"]
     pills.set_value("all").run()
@@ -186,7 +184,8 @@ def test_text_of_a_deleted_document_is_not_shown(
     (leave,) = [
         one for one in opened.catalog.list_documents(opened.readable) if one.document == "leave.md"
     ]
-    assert plinth("docs", "delete", leave.document_id, "--yes").exit_code == 0
+    with open_writer(opened.data_dir) as writer:
+        writer.delete_document(leave.document_id)
     app.run()
     assert "Employees receive 25 days" not in texts(app)
     assert "\\[removed\\]" in texts(app)

@@ -62,7 +62,7 @@ def _jobs(resources: Resources) -> tuple[Job, ...]:
 
 def _draw_job(resources: Resources, job: Job) -> None:
     jobs = resources.catalog.jobs
-    with st.container(border=True):
+    with st.container(border=True, key=f"job-{job.job_id}"):
         with st.container(horizontal=True, vertical_alignment="center"):
             collection = plain(str(job.request["collection"]))
             st.markdown(f"{_STATES[job.state]} · **{collection}** · {_count(job)}")

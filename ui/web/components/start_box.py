@@ -116,8 +116,7 @@ def _chosen_size(suite: Suite) -> int | None:
 
 
 def _warn_of_gaps(opened: Resources, suite: Suite) -> None:
-    known = (one.document for one in opened.catalog.list_documents(opened.readable))
-    missing = missing_documents(suite, known)
+    missing = missing_documents(suite, opened.catalog.document_names(opened.readable))
     if not missing:
         return
     n_more = len(missing) - NAMED
