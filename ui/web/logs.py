@@ -16,7 +16,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 REQUEST_ID = "X-Request-Id"
 _LOG = logging.getLogger(__name__)
 _request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
-_QUIET = ("/_stcore/health", "/plinth/health", "/static/")
+HEALTH = "/plinth/health"
+"""Asked for all the time, and 503 is an answer too."""
+_QUIET = ("/_stcore/health", "/static/")
 """Paths asked for all the time; they are logged only when they fail."""
 
 
@@ -82,7 +84,7 @@ class RequestLogMiddleware:
 
     def _log(self, scope: Scope, status: int, took_s: float) -> None:
         path: str = scope["path"]
-        if status < 400 and path.startswith(_QUIET):
+        if path == HEALTH or (status < 400 and path.startswith(_QUIET)):
             return
         fields = {
             "method": scope["method"],
@@ -90,5 +92,5 @@ class RequestLogMiddleware:
             "status": status,
             "ms": round(1000 * took_s, 1),
         }
-        level = logging.ERROR if status >= 500 and path != "/plinth/health" else logging.INFO
+        level = logging.ERROR if status >= 500 else logging.INFO
         _LOG.log(level, "request", extra={"fields": fields})
