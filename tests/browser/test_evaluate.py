@@ -9,7 +9,7 @@ RUN_MS = 180_000
 
 def test_the_sample_suite_is_run_stopped_and_continued_to_its_figures(visitor: Visitor) -> None:
     page = visitor.open("/evaluate", mark="Evaluate")
-    page.get_by_role("button", name="Run the sample suite").wait_for()
+    page.get_by_role("button", name="Run the whole sample suite").wait_for()
     page.get_by_role("button", name="Ask 5 questions").click()
     stop = page.get_by_role("button", name="Stop")
     stop.click(timeout=RUN_MS)

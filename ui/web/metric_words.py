@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import MappingProxyType
 
 _ANSWERS = {
-    "containment": "Right answers: a gold answer is in the answer",
+    "containment": "Right answers, of the answerable: a gold answer is in the answer",
     "fact_recall": "Facts of a complete answer that are in the answer",
     "em": "Answers that are the gold answer, word for word",
     "f1": "Words shared with the gold answer",
@@ -42,7 +42,7 @@ WORDS = MappingProxyType(
 """What a figure says, by the metric's name."""
 SHORT = MappingProxyType(
     {
-        "containment": "Right answers",
+        "containment": "Right if answerable",
         "answer_rate": "Answered",
         "abstention_precision": "Abstained rightly",
         "abstention_recall": "Unanswerable noticed",

@@ -75,6 +75,8 @@ class AskState:
     conversation_id: str | None = None
     run: AnswerRun | None = None
     """The question that is being answered."""
+    run_conversation_id: str | None = None
+    """The conversation that the run was asked in; None: a new one."""
     source: tuple[int, int] | None = None
     """The turn and the citation whose source is open."""
     notice: str | None = None
@@ -85,6 +87,18 @@ class AskState:
     def open(self, conversation_id: str | None) -> None:
         """Turn to another conversation, or to a new one."""
         self.conversation_id, self.source, self.notice = conversation_id, None, None
+
+    @property
+    def is_run_here(self) -> bool:
+        """Whether the question under way was asked in the conversation that is open."""
+        return self.run is not None and self.run_conversation_id == self.conversation_id
+
+    def stored(self, conversation_id: str) -> None:
+        """Take in where the reply of the run was stored; stay where somebody turned to since."""
+        is_here = self.run_conversation_id == self.conversation_id
+        self.run_conversation_id = conversation_id
+        if is_here:
+            self.conversation_id = conversation_id
 
     def open_source(self, turn_id: int, citation_index: int) -> None:
         """Show the source of a citation beside the answer."""
@@ -149,6 +163,10 @@ class DocumentsState:
 
     page_index: int = 0
     """Of the list."""
+    search: str = ""
+    """What the list is searched for, kept while a document is read."""
+    collection: str | None = None
+    """A new collection that files are being added to."""
     deletion: Deletion | None = None
 
     def turn(self, step: int) -> None:

@@ -48,7 +48,7 @@ _CSS = """
     position: sticky; top: 4rem; align-self: flex-start;
 }
 [class*="st-key-SOURCE"] {
-    max-height: calc(100dvh - 17rem); overflow: hidden auto; padding-inline-end: 0.5rem;
+    max-height: calc(100dvh - 22rem); overflow: hidden auto; padding-inline-end: 0.5rem;
 }
 
 @media (max-width: SHEETpx) {
@@ -59,7 +59,7 @@ _CSS = """
         position: fixed; inset: 0; z-index: 999999; width: 100%; max-width: 100%;
         height: 100dvh; padding: 1rem; background: light-dark(GROUND);
     }
-    [class*="st-key-SOURCE"] { max-height: calc(100dvh - 5.5rem); }
+    [class*="st-key-SOURCE"] { max-height: calc(100dvh - 12rem); }
 }
 """
 

@@ -6,7 +6,10 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from assistant.access import OPERATOR
+from assistant.errors import AssistantError
 from assistant.store.types import Feedback
+from assistant.store.writer import open_writer
+from ui.web.components.reply import GONE
 from ui.web.resources import Resources
 from ui.web.server import SCRIPT
 from ui.web.sessions import owner_of
@@ -27,10 +30,15 @@ def app(opened: Resources, monkeypatch: pytest.MonkeyPatch) -> AppTest:
 def ask(app: AppTest, question: str) -> AppTest:
     """Ask in the page's box and draw it again once the answer is there."""
     app.chat_input[0].set_value(question).run()
+    join_answers()
+    return app.run()
+
+
+def join_answers() -> None:
+    """Wait until every question has its end."""
     for thread in threading.enumerate():
         if thread.name == "answer":
             thread.join(END_S)
-    return app.run()
 
 
 def texts(app: AppTest) -> str:
@@ -79,6 +87,7 @@ def test_question_without_an_answer_shows_what_came_nearest(
     assert "The documents do not say" in texts(app)
     assert "I looked for: What is the hotel limit" in texts(app)
     assert "The hotel limit is 120 euros a night" in texts(app)
+    assert any("travel" in one.proto.label for one in app.get("page_link"))
 
 
 def test_conversation_is_there_again_after_a_reload(app: AppTest, opened: Resources) -> None:
@@ -124,9 +133,7 @@ def test_question_that_is_refused_says_why(app: AppTest) -> None:
 
 def test_suggestion_is_asked_with_a_click(app: AppTest, opened: Resources) -> None:
     next(one for one in app.button if one.key == "suggestion-0").click().run()
-    for thread in threading.enumerate():
-        if thread.name == "answer":
-            thread.join(END_S)
+    join_answers()
     app.run()
     assert not app.exception
     (conversation,) = opened.catalog.conversations.list(OWNER)
@@ -139,3 +146,80 @@ def test_feedback_is_stored(app: AppTest, opened: Resources) -> None:
     (conversation,) = opened.catalog.conversations.list(OWNER)
     (turn,) = opened.catalog.conversations.turns(conversation.conversation_id, OWNER, OPERATOR)
     assert turn.feedback is Feedback.HELPFUL
+
+
+def test_answer_stays_in_the_conversation_it_was_asked_in(
+    app: AppTest, opened: Resources, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask(app, QUESTION)
+    first = app.query_params["conversation"]
+    button(app, "New conversation").click().run()
+    go_on = threading.Event()
+    real = opened.engine.result()
+
+    class Waiting:
+        def ask(self, *args: object, **named: object) -> object:
+            assert go_on.wait(END_S)
+            return real.ask(*args, **named)  # type: ignore[arg-type]  # what it was given
+
+    monkeypatch.setattr(opened.engine, "result", Waiting)
+    app.chat_input[0].set_value("What is the hotel limit?").run()
+    assert "hotel limit" in texts(app)
+    button(app, "How many days").click().run()
+    assert not app.exception
+    assert "25 days" in texts(app)
+    assert "What is the hotel limit" not in texts(app)
+    assert "Another conversation is being answered" in app.info[0].value
+    assert app.chat_input[0].disabled
+    go_on.set()
+    join_answers()
+    app.run()
+    assert app.query_params["conversation"] == first
+    assert not app.info
+    assert not app.chat_input[0].disabled
+    assert [one.n_turns for one in opened.catalog.conversations.list(OWNER)] == [1, 1]
+
+
+def test_failure_in_another_conversation_names_its_question(
+    app: AppTest, opened: Resources, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask(app, QUESTION)
+    button(app, "New conversation").click().run()
+    go_on = threading.Event()
+
+    class Failing:
+        def ask(self, *_: object, **__: object) -> None:
+            assert go_on.wait(END_S)
+            raise AssistantError("there is no model")
+
+    monkeypatch.setattr(opened.engine, "result", Failing)
+    app.chat_input[0].set_value("What is the hotel limit?").run()
+    button(app, "How many days").click().run()
+    go_on.set()
+    join_answers()
+    app.run()
+    assert "“What is the hotel limit?”: there is no model" in app.warning[0].value.replace("\\", "")
+
+
+def test_sentence_of_a_deleted_document_says_why_it_is_gone(
+    app: AppTest, opened: Resources
+) -> None:
+    ask(app, QUESTION)
+    with open_writer(opened.data_dir) as writer:
+        for one in opened.catalog.find_documents(OPERATOR, text="leave", limit=9).documents:
+            writer.delete_document(one.document_id)
+    app.run()
+    assert not app.exception
+    assert "25 days" not in texts(app)
+    assert GONE in texts(app)
+    chip = next(one for one in app.button if one.key and "-cite-0" in one.key)
+    assert "removed document" in chip.label
+
+
+def test_an_empty_corpus_links_to_the_documents(app: AppTest, opened: Resources) -> None:
+    with open_writer(opened.data_dir) as writer:
+        for one in opened.catalog.list_documents(OPERATOR):
+            writer.delete_document(one.document_id)
+    app.run()
+    assert "There are no documents yet" in app.info[0].value
+    assert [one.proto.label for one in app.get("page_link")] == ["Add documents"]

@@ -21,6 +21,7 @@ from ui.web.components.queue import remaining_s
 from ui.web.navigation import DOCUMENT, DOCUMENTS
 from ui.web.resources import Resources
 from ui.web.server import SCRIPT
+from ui.web.views import documents as documents_view
 
 END_S = 60
 
@@ -129,13 +130,68 @@ def test_a_batch_is_shown_waiting_then_with_every_files_fate(
     work()
     app.run()
     assert not app.exception
-    assert "Done" in texts(app)
+    assert "Done, can be asked about" in texts(app)
     assert "1 rejected" in texts(app)
     assert "notes\\.txt: :green[taken in]" in texts(app)
     assert "empty\\.txt: :red[rejected], empty" in texts(app)
     button(app, "Clear").click().run()
     assert "rejected" not in texts(app)
     assert "5 documents" in texts(app)
+
+
+def test_a_batch_of_rejected_files_is_not_called_done(
+    app: AppTest, send: Callable[..., int], work: Callable[[], None]
+) -> None:
+    send(empty="")
+    work()
+    app.run()
+    assert "Nothing taken in" in texts(app)
+    assert "Done" not in texts(app)
+
+
+def test_trying_again_is_watched_from_then_on(
+    app: AppTest, send: Callable[..., int], work: Callable[[], None], opened: Resources
+) -> None:
+    send(empty="")
+    work()
+    app.run()
+    asked: list[float | None] = []
+    real = documents_view.st.fragment
+
+    def fragment(*, run_every: float | None) -> Callable[..., object]:
+        asked.append(run_every)
+        return real(run_every=run_every)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(documents_view.st, "fragment", fragment)
+        button(app, "Try again").click().run()
+    assert asked[-1] == documents_view.REDRAW_S
+
+
+def test_a_new_collection_needs_a_name_and_stays_chosen(
+    app: AppTest, send: Callable[..., int], work: Callable[[], None]
+) -> None:
+    chosen = next(one for one in app.selectbox if one.label == "Add to collection")
+    chosen.set_value("New collection…").run()
+    assert "Name the new collection" in texts(app)
+    assert not app.get("bidi_component")
+    app.text_input[0].set_value("trial").run()
+    assert "Name the new collection and" not in texts(app)
+    assert app.get("bidi_component")
+    send("trial", notes="The roof garden opens in May.")
+    work()
+    app.run()
+    assert not app.exception
+    chosen = next(one for one in app.selectbox if one.label == "Add to collection")
+    assert chosen.value == "trial"
+
+
+def test_the_search_is_kept_while_a_document_is_read(app: AppTest, opened: Resources) -> None:
+    app.text_input[0].set_value("handbook").run()
+    open_document(app, opened, "handbook")
+    turn_to(app, DOCUMENTS)
+    assert app.text_input[0].value == "handbook"
+    assert "1 document" in texts(app)
 
 
 def test_a_batch_that_was_stopped_is_taken_in_when_tried_again(
@@ -178,7 +234,7 @@ def test_a_document_is_shown_with_its_text_and_versions(
 def test_a_pdf_is_turned_page_by_page(app: AppTest, opened: Resources) -> None:
     open_document(app, opened, "employee")
     assert "Page 1 of 6" in texts(app)
-    button(app, "Next").click().run()
+    button(app, "Next page").click().run()
     assert "Page 2 of 6" in texts(app)
     assert app.query_params["page"] == "2"
     bodies = [one.proto.body for one in app.get("html")]

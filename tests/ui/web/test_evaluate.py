@@ -73,7 +73,7 @@ def test_empty_page_explains_suites_and_runs_the_sample_with_a_click(
     assert not app.exception
     assert "A suite is a list of questions with their right answers" in texts(app)
     assert "30 questions. About 4 min" in texts(app)
-    button(app, "Run the sample suite").click().run()
+    button(app, "Run the whole sample suite").click().run()
     settle(app)
     assert not app.exception
     (run,) = list_runs(opened.evaluations.root)

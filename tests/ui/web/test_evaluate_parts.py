@@ -28,12 +28,19 @@ def test_figures_plot_has_a_row_for_each_telling_figure() -> None:
     spec = figures_spec({"em": figure(0.1), "containment": figure(0.5)})
     assert spec is not None
     assert spec["data"]["values"] == [
-        {"metric": "Right answers", "value": 0.5, "low": 0.25, "high": 0.5, "text": "50 %", "n": 4}
+        {
+            "metric": "Right if answerable",
+            "value": 0.5,
+            "low": 0.25,
+            "high": 0.5,
+            "text": "50 %",
+            "n": 4,
+        }
     ]
     rule, point = spec["layer"]
     assert (rule["encoding"]["x"]["field"], rule["encoding"]["x2"]["field"]) == ("low", "high")
     assert point["encoding"]["x"]["field"] == "value"
-    assert spec["encoding"]["y"]["sort"] == ["Right answers"]
+    assert spec["encoding"]["y"]["sort"] == ["Right if answerable"]
 
 
 def test_times_plot_has_a_stroke_for_each_reply_that_has_the_time() -> None:

@@ -46,6 +46,7 @@ def _delete(resources: Resources, state: DocumentsState, document: DocumentSumma
     }
     job_id = resources.catalog.jobs.add(JobKind.CHANGE, request, resources.requested_by)
     state.deletion = Deletion(job_id, document.document, footprint)
+    state.search = ""
 
 
 @st.fragment(run_every=REDRAW_S)

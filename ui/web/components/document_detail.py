@@ -36,15 +36,17 @@ def draw_document(
         on_turn: Called with the page that is wanted instead.
     """
     summary = detail.summary
+    index = min(page_index, len(detail.pages) - 1)
     st.subheader(plain(summary.title))
     st.caption(f"{plain(summary.document)} · {describe(summary)}")
     with st.container(horizontal=True):
-        address = file_address(summary.document_id, summary.version)
+        shown = detail.pages[index].page_number
+        address = file_address(summary.document_id, summary.version, shown)
         st.link_button("Open the file", address, icon=":material/open_in_new:")
         if st.button("Delete", icon=":material/delete:"):
             confirm_deletion(resources, state, summary)
     _draw_versions(detail)
-    _draw_page(detail, min(page_index, len(detail.pages) - 1), on_turn)
+    _draw_page(detail, index, on_turn)
 
 
 def _draw_versions(detail: DocumentDetail) -> None:
@@ -62,7 +64,7 @@ def _draw_page(detail: DocumentDetail, index: int, on_turn: Callable[[int], None
     pages = detail.pages
     if len(pages) > 1:
         with st.container(horizontal=True, vertical_alignment="center"):
-            for label, step in (("Previous", -1), ("Next", 1)):
+            for label, step in (("Previous page", -1), ("Next page", 1)):
                 possible = 0 <= index + step < len(pages)
                 st.button(
                     label,

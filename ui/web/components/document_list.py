@@ -13,6 +13,7 @@ from ui.web.shown_text import plain, shortened
 
 PER_PAGE = 25
 NAME_CHARS = 90
+SEARCH = "documents-search"
 
 
 def draw_document_list(resources: Resources, state: DocumentsState) -> None:
@@ -27,7 +28,12 @@ def draw_document_list(resources: Resources, state: DocumentsState) -> None:
         )
         return
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        text = st.text_input("Search by name, title or collection", on_change=state.first_page)
+        # Streamlit forgets a widget's value when another page is shown.
+        st.session_state.setdefault(SEARCH, state.search)
+        text = st.text_input(
+            "Search by name, title or collection", key=SEARCH, on_change=state.first_page
+        )
+        state.search = text
         kinds = {None: "All kinds"} | {one: kind_of(one) for one in types}
         media_type = st.selectbox(
             "Kind", list(kinds), format_func=lambda one: kinds[one], on_change=state.first_page

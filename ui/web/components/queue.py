@@ -26,7 +26,7 @@ _STATUSES = {
     None: "waiting",
     "ingested": ":green[taken in]",
     "replaced": ":green[new version]",
-    "linked": ":green[same bytes as another document]",
+    "linked": ":green[taken in, same bytes as another document]",
     "unchanged": "unchanged",
     "removed": "removed",
     "rejected": ":red[rejected]",
@@ -65,7 +65,7 @@ def _draw_job(resources: Resources, job: Job) -> None:
     with st.container(border=True, key=f"job-{job.job_id}"):
         with st.container(horizontal=True, vertical_alignment="center"):
             collection = plain(str(job.request["collection"]))
-            st.markdown(f"{_STATES[job.state]} · **{collection}** · {_count(job)}")
+            st.markdown(f"{_state(job)} · **{collection}** · {_count(job)}")
             if not job.state.is_over:
                 st.button(
                     "Stop",
@@ -97,6 +97,14 @@ def _draw_job(resources: Resources, job: Job) -> None:
         if job.error:
             st.error(plain(job.error))
         _draw_files(job, jobs.files(job.job_id))
+
+
+def _state(job: Job) -> str:
+    if job.state is not JobState.DONE:
+        return _STATES[job.state]
+    if job.n_files and job.n_rejected == job.n_files:
+        return ":material/error: Nothing taken in"
+    return f"{_STATES[job.state]}, can be asked about"
 
 
 def _count(job: Job) -> str:

@@ -8,6 +8,8 @@ from typing import Any
 
 import streamlit as st
 
+from assistant.reply_json import REMOVED
+from ui.web.navigation import DOCUMENT, page_at
 from ui.web.shown_text import plain, shortened
 from ui.web.stylesheet import CHIP
 
@@ -19,6 +21,7 @@ _ITEM = re.compile(r"^(?:[-•*]|\d{1,2}[.)])\s+")
 
 Reply = Mapping[str, Any]
 """As `assistant.reply_json` writes it."""
+GONE = "This sentence went with the document that proved it."
 PROVISIONAL = "provisional"
 """Support of a sentence that is not checked yet."""
 _STYLES = {
@@ -61,6 +64,8 @@ def sentences_markdown(sentences: Sequence[Mapping[str, Any]]) -> str:
         for index, line in enumerate(written):
             item = _ITEM.match(line)
             body = before + plain(line[item.end() :] if item else line) + after
+            if line == REMOVED:
+                body = f":gray[*{GONE}*]"
             end = marks + note if index == len(written) - 1 else ""
             text += ("\n- " if item else "\n\n" if index else " ") + body + end
     return text.strip()
@@ -99,6 +104,8 @@ def name_with_mark(index: int, name: str, *, is_open: bool) -> str:
 
 def place(item: Mapping[str, Any]) -> str:
     """Name where a citation or passage stands: file name and page."""
+    if item["document"] == REMOVED:
+        return "removed document"
     name = str(item["document"]).rsplit("/", 1)[-1]
     return name if item.get("page_number") is None else f"{name}, page {item['page_number']}"
 
@@ -113,4 +120,15 @@ def _draw_abstention(reply: Reply) -> None:
     with st.expander("What came nearest, and does not answer it", expanded=True):
         for passage in nearest:
             text = plain(shortened(passage["text"], NEAREST_CHARS))
-            st.markdown(f"**{plain(place(passage))}**  \n:gray[{text}]")
+            if passage["document"] == REMOVED:
+                st.markdown(f":gray[*{plain(place(passage))}*]")
+                continue
+            page = passage["page_number"]
+            with st.container(gap=None):
+                st.page_link(
+                    page_at(DOCUMENT),
+                    label=f"**{plain(place(passage))}**",
+                    icon=":material/description:",
+                    query_params={"id": passage["document_id"], "page": str(page or 1)},
+                )
+                st.markdown(f":gray[{text}]")

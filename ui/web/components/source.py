@@ -19,6 +19,7 @@ from ui.web.stylesheet import SOURCE
 AROUND_CHARS = 600
 """Of the text before and after a passage."""
 QUOTE_CHARS = 300
+NAME_CHARS = 60
 
 
 def draw_source_pane(
@@ -36,32 +37,34 @@ def draw_source_pane(
                 args=(turn_id, index + move),
             )
         st.button("Close", icon=":material/close:", on_click=state.close_source, shortcut="Escape")
-    # A key of its own, or the pane would stay scrolled to where the last one was read.
-    with st.container(key=f"{SOURCE}-{turn_id}-{index}", gap="small"):
-        st.caption(f"Source {index + 1} of {len(citations)}")
-        draw_source(resources, citations[index])
+    st.caption(f"Source {index + 1} of {len(citations)}")
+    draw_source(resources, citations[index], key=f"{SOURCE}-{turn_id}-{index}")
 
 
-def draw_source(resources: Resources, citation: Mapping[str, Any]) -> None:
-    """Draw the page a citation points into."""
+def draw_source(resources: Resources, citation: Mapping[str, Any], *, key: str) -> None:
+    """Draw the page a citation points into, under a head that stays when it is scrolled."""
     document_id = DocumentId(citation["document_id"])
     try:
         cited = resources.catalog.cited_page(
             document_id, ChunkId(int(citation["chunk_id"])), resources.readable
         )
     except UnknownNameError:
-        st.warning("The document was removed, or you may not read it any more.")
+        with st.container(key=key):
+            st.warning("The document was removed, or you may not read it any more.")
         return
     page = citation["page_number"]
-    name = plain(citation["document"])
-    st.markdown(f"**{name}**" if page is None else f"**{name}** :gray[page {page}]")
-    if cited.media_type == PDF:
-        st.caption(f"“{plain(shortened(citation['quote'], QUOTE_CHARS))}”")
-        _draw_picture(document_id, citation, cited)
-    else:
-        _draw_text(cited.page.text, citation["start"], citation["end"])
-    address = file_address(document_id, cited.version, page)
-    st.link_button("Open the file", address, icon=":material/open_in_new:")
+    name = plain(shortened(citation["document"], NAME_CHARS))
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.markdown(f"**{name}**" if page is None else f"**{name}** :gray[page {page}]")
+        address = file_address(document_id, cited.version, page)
+        st.link_button("Open the file", address, icon=":material/open_in_new:")
+    # A key of its own, or the page would stay scrolled to where the last one was read.
+    with st.container(key=key, gap="small"):
+        if cited.media_type == PDF:
+            st.caption(f"“{plain(shortened(citation['quote'], QUOTE_CHARS))}”")
+            _draw_picture(document_id, citation, cited)
+        else:
+            _draw_text(cited.page.text, citation["start"], citation["end"])
 
 
 def _draw_picture(document_id: DocumentId, citation: Mapping[str, Any], cited: CitedPage) -> None:

@@ -13,17 +13,17 @@ from assistant.types import Reply, Turn
 from ui.web import resources
 from ui.web.answering import start_answer
 from ui.web.components.history import draw_history
-from ui.web.components.progress import draw_progress
+from ui.web.components.live import draw_run
 from ui.web.components.reply import draw_reply
 from ui.web.components.source import draw_source_pane
 from ui.web.components.why import draw_why
+from ui.web.navigation import DOCUMENTS, page_at
 from ui.web.resources import Resources
 from ui.web.sessions import AskState, ask_state, current_owner, follow_address, write_address
 from ui.web.shown_text import plain
 from ui.web.stylesheet import READING, SUGGESTION
 from ui.web.suggestions import suggested_questions
 
-REDRAW_S = 0.3
 THUMBS = (Feedback.UNHELPFUL, Feedback.HELPFUL)
 
 
@@ -45,14 +45,13 @@ def draw() -> None:
         for turn in turns:
             _draw_turn(opened, state, owner, turn)
         if state.run is not None:
-            with st.chat_message("user", avatar=":material/person:"):
-                st.markdown(plain(state.run.question, lines=True))
-            with st.chat_message("assistant", avatar=":material/fact_check:"):
-                _draw_live(state)
+            draw_run(state)
         elif state.notice:
             st.warning(plain(state.notice))
         elif not turns:
-            _draw_welcome(opened, state, owner)
+            # As one element it goes at once when a question takes its place.
+            with st.container():
+                _draw_welcome(opened, state, owner)
     question = st.chat_input("Ask about your documents", disabled=state.run is not None)
     if question:
         _ask(opened, state, owner, question)
@@ -74,7 +73,8 @@ def _draw_welcome(opened: Resources, state: AskState, owner: str) -> None:
     st.title("What would you like to know?")
     suggestions = suggested_questions(opened.catalog, opened.readable)
     if not suggestions:
-        st.info("There are no documents yet. Add some with `plinth ingest FOLDER`.")
+        st.info("There are no documents yet. Add some; the first can be asked about in a minute.")
+        st.page_link(page_at(DOCUMENTS), label="Add documents", icon=":material/folder:")
         return
     st.caption("Every sentence of an answer comes with the passage that proves it.")
     for number, question in enumerate(suggestions):
@@ -108,26 +108,12 @@ def _draw_turn(opened: Resources, state: AskState, owner: str, turn: StoredTurn)
             opened.catalog.conversations.give_feedback(turn.turn_id, owner, chosen)
 
 
-@st.fragment(run_every=REDRAW_S)
-def _draw_live(state: AskState) -> None:
-    run = state.run
-    if run is None:
-        return
-    progress = run.snapshot()
-    if not progress.is_done:
-        draw_progress(progress)
-        st.button("Stop", icon=":material/stop:", on_click=run.stop, shortcut="Escape")
-        return
-    state.run = None
-    state.notice = progress.error or ("Stopped." if progress.is_cancelled else None)
-    st.rerun()
-
-
 def _ask(opened: Resources, state: AskState, owner: str, question: str) -> None:
     conversations = opened.catalog.conversations
     history: tuple[Turn, ...] = ()
-    if state.conversation_id is not None:
-        turns = conversations.turns(state.conversation_id, owner, opened.readable)
+    asked_in = state.conversation_id
+    if asked_in is not None:
+        turns = conversations.turns(asked_in, owner, opened.readable)
         history = tuple(
             Turn(role=role, content=content)
             for turn in turns
@@ -135,11 +121,10 @@ def _ask(opened: Resources, state: AskState, owner: str, question: str) -> None:
         )
 
     def store(reply: Reply) -> None:
-        state.conversation_id, _ = conversations.add_turn(
-            state.conversation_id, owner, question, reply_to_json(reply)
-        )
+        stored_in, _ = conversations.add_turn(asked_in, owner, question, reply_to_json(reply))
+        state.stored(stored_in)
 
-    state.source, state.notice = None, None
+    state.source, state.notice, state.run_conversation_id = None, None, asked_in
     state.run = start_answer(
         opened.engine.result, question, history=history, readable=opened.readable, on_reply=store
     )

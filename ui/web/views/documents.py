@@ -10,11 +10,12 @@ from ui.web.components.document_list import draw_document_list
 from ui.web.components.queue import draw_queue, has_work
 from ui.web.components.upload_box import draw_upload_box
 from ui.web.resources import Resources
-from ui.web.sessions import documents_state
+from ui.web.sessions import DocumentsState, documents_state
 
 REDRAW_S = 1.0
 DEFAULT_COLLECTION = "documents"
 _NEW = "New collection…"
+_CHOSEN = "documents-collection"
 
 
 def draw() -> None:
@@ -22,26 +23,40 @@ def draw() -> None:
     opened, state = resources.current(), documents_state()
     st.title("Documents")
     draw_deletion(opened, state)
-    collection = _choose_collection(opened)
-    draw_upload_box(collection, on_sent=lambda: None)
+    collection = _choose_collection(opened, state)
+    if collection:
+        draw_upload_box(collection, on_sent=lambda: None)
+    else:
+        st.info(
+            "Name the new collection and press Enter; then files can be added to it.",
+            icon=":material/edit:",
+        )
     _draw_live_queue(opened, has_work(opened))
     draw_document_list(opened, state)
 
 
-def _choose_collection(opened: Resources) -> str:
+def _choose_collection(opened: Resources, state: DocumentsState) -> str:
+    """Draw the choice of a collection and return it; empty as long as a new one has no name."""
     names = [one.name for one in opened.catalog.collections()]
     choices = [*dict.fromkeys([*names, DEFAULT_COLLECTION]), _NEW]
-    index = choices.index(DEFAULT_COLLECTION)
+    if state.collection in names:
+        # What was new is there by now: it stays chosen, and needs no name any more.
+        st.session_state[_CHOSEN], state.collection = state.collection, None
+    if st.session_state.get(_CHOSEN) not in choices:
+        st.session_state[_CHOSEN] = DEFAULT_COLLECTION
     with st.container(horizontal=True, vertical_alignment="bottom"):
         chosen = st.selectbox(
             "Add to collection",
             choices,
-            index=index,
-            help="What is granted together. A new collection is read by admins only.",
+            key=_CHOSEN,
+            help="Who may read is decided for a collection as a whole. A new one is read by "
+            "admins only until others are let in.",
         )
-        if chosen == _NEW:
-            return st.text_input("Its name", max_chars=100).strip() or DEFAULT_COLLECTION
-    return chosen
+        if chosen != _NEW:
+            return chosen
+        name = st.text_input("Name of the new collection", max_chars=100).strip()
+    state.collection = name or None
+    return name
 
 
 def _draw_live_queue(opened: Resources, is_busy: bool) -> None:
@@ -50,7 +65,8 @@ def _draw_live_queue(opened: Resources, is_busy: bool) -> None:
     @st.fragment(run_every=REDRAW_S if is_busy else None)
     def live() -> None:
         draw_queue(opened)
-        if is_busy and not has_work(opened):
+        # Also a click on "Try again" in here makes work: only the page can begin to watch it.
+        if is_busy != has_work(opened):
             st.rerun()
 
     live()

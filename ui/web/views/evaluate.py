@@ -71,15 +71,14 @@ def _draw_welcome(opened: Resources, state: EvaluateState) -> None:
     with st.container(border=True):
         st.markdown(
             "**A suite is a list of questions with their right answers.** Plinth asks each as a "
-            "user would, compares the reply with the gold answer and the gold page without any "
-            "judge model, and shows every case that went wrong. The sample suite asks about the "
-            "sample documents."
+            "user would, compares the reply with the right answer, called the gold answer, and "
+            "with the page where it stands, and shows every question that went wrong. No other "
+            "model judges. The sample suite asks about the sample documents."
         )
         suite = opened.evaluations.suites.load(SAMPLE.name)
         st.button(
-            "Run the sample suite",
+            "Run the whole sample suite",
             icon=":material/play_arrow:",
-            type="primary",
             on_click=begin,
             args=(opened.evaluations, state, suite, None),
         )
