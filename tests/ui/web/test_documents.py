@@ -278,6 +278,13 @@ def test_deleting_one_of_two_documents_with_equal_bytes_says_that_the_text_still
     assert "still answers, because 1 other" in texts(turn_to(app, DOCUMENTS))
 
 
+def test_a_page_far_away_is_reached_by_its_number(app: AppTest, opened: Resources) -> None:
+    open_document(app, opened, "employee")
+    app.number_input[0].set_value(5).run()
+    assert not app.exception
+    assert "Page 5 of 6" in texts(app)
+
+
 @pytest.mark.parametrize("page", ["0", "-1", "99999999999", "x", "7"])
 def test_an_address_with_an_impossible_page_shows_one_that_exists(
     app: AppTest, opened: Resources, page: str

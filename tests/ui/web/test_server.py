@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from assistant.store.layout import Layout
+from assistant.store.lock import ProcessLock
 from tests.ui.conftest import Plinth
 from ui.web.security import HEADERS
 from ui.web.server import OpenToOthersError, PortTakenError, serve
@@ -51,8 +53,8 @@ def server(asking: Plinth, data_dir: Path, port: int) -> Iterator[subprocess.Pop
     process.stdout.close()
 
 
-def test_serve_answers_with_its_headers_and_ends_with_a_signal(
-    server: subprocess.Popen[str], port: int
+def test_serve_answers_with_its_headers_and_ends_with_all_its_children(
+    server: subprocess.Popen[str], port: int, data_dir: Path
 ) -> None:
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=END_S) as reply:
         assert reply.status == 200
@@ -61,7 +63,10 @@ def test_serve_answers_with_its_headers_and_ends_with_a_signal(
     lower = {name.lower(): value for name, value in headers.items()}
     assert {name: lower.get(name.lower()) for name in HEADERS} == HEADERS
     server.send_signal(signal.SIGTERM)
-    server.communicate(timeout=END_S)
+    server.communicate(timeout=END_S)  # ends with the last process that holds its output
+    layout = Layout(data_dir)
+    assert not ProcessLock.is_held(layout.server_lock)
+    assert not ProcessLock.is_held(layout.worker_lock)
 
 
 def test_serve_on_a_taken_port_says_so() -> None:

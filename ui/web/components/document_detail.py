@@ -14,6 +14,8 @@ from ui.web.routes import PDF, file_address, page_address
 from ui.web.sessions import DocumentsState
 from ui.web.shown_text import plain
 
+FEW_PAGES = 5
+"""Up to this many, turning is enough."""
 MOST_TEXT_CHARS = 20_000
 """Of a page without physical pages, shown at a time."""
 
@@ -60,6 +62,21 @@ def _draw_versions(detail: DocumentDetail) -> None:
                 st.link_button("Open", address)
 
 
+def _draw_jump(index: int, n_pages: int, on_turn: Callable[[int], None]) -> None:
+    """Draw a box for the number of a page that is many clicks away."""
+    # Its key holds the page: turning by the buttons must show in the box.
+    key = f"jump-from-{index}"
+    st.number_input(
+        "Go to page",
+        min_value=1,
+        max_value=n_pages,
+        value=index + 1,
+        key=key,
+        width=120,
+        on_change=lambda: on_turn(st.session_state[key] - 1),
+    )
+
+
 def _draw_page(detail: DocumentDetail, index: int, on_turn: Callable[[int], None]) -> None:
     pages = detail.pages
     if len(pages) > 1:
@@ -74,6 +91,8 @@ def _draw_page(detail: DocumentDetail, index: int, on_turn: Callable[[int], None
                     args=(index + step,),
                 )
             st.caption(f"Page {index + 1:,} of {len(pages):,}")
+            if len(pages) > FEW_PAGES:
+                _draw_jump(index, len(pages), on_turn)
     page = pages[index]
     is_pdf = detail.summary.media_type == PDF and page.page_number is not None
     picture, text = st.tabs(["Page", "Text"]) if is_pdf else (None, st.container())

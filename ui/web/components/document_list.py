@@ -31,7 +31,10 @@ def draw_document_list(resources: Resources, state: DocumentsState) -> None:
         # Streamlit forgets a widget's value when another page is shown.
         st.session_state.setdefault(SEARCH, state.search)
         text = st.text_input(
-            "Search by name, title or collection", key=SEARCH, on_change=state.first_page
+            "Search by name, title or collection",
+            key=SEARCH,
+            placeholder="Words, then Enter",
+            on_change=state.first_page,
         )
         state.search = text
         kinds = {None: "All kinds"} | {one: kind_of(one) for one in types}

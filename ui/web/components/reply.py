@@ -87,6 +87,8 @@ def draw_citations(
     with st.container(horizontal=True, gap="xsmall"):
         for index, citation in enumerate(citations):
             name = plain(shortened(place(citation), PLACE_CHARS))
+            if index and place(citation) == place(citations[index - 1]):
+                name = "same page" if citation.get("page_number") is not None else "same document"
             st.button(
                 name_with_mark(index, name, is_open=index == open_index),
                 key=f"{key}{CHIP}{index}",
