@@ -10,6 +10,7 @@ import streamlit as st
 from assistant.errors import UnknownNameError
 from assistant.store.types import CitedPage
 from assistant.types import ChunkId, DocumentId
+from ui.web.navigation import DOCUMENT, page_at
 from ui.web.resources import Resources
 from ui.web.routes import PDF, file_address, picture_address
 from ui.web.sessions import AskState
@@ -65,6 +66,13 @@ def draw_source(resources: Resources, citation: Mapping[str, Any], *, key: str) 
             _draw_picture(document_id, citation, cited)
         else:
             _draw_text(cited.page.text, citation["start"], citation["end"])
+        # It also lets the keyboard into this part, which scrolls.
+        st.page_link(
+            page_at(DOCUMENT),
+            label="Read the whole document",
+            icon=":material/description:",
+            query_params={"id": document_id, "page": str(cited.page.page_index + 1)},
+        )
 
 
 def _draw_picture(document_id: DocumentId, citation: Mapping[str, Any], cited: CitedPage) -> None:
