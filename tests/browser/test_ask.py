@@ -8,7 +8,7 @@ from tests.browser.conftest import PDF_QUESTION, Asked, Visitor
 
 LONG_QUESTION = "What happened in Gdynia in November 2024?"
 """A suggested question; the small model writes several sentences that are proven."""
-OFF_TOPIC = "How much does Brinewell pay towards a gym membership?"
+OFF_TOPIC = "Does the canteen serve sushi on Fridays?"
 EVIDENCE_TEXT = """() => {
     const text = document.body.innerText;
     return text.includes('Nearest sentence, from') && text;
@@ -21,7 +21,7 @@ def test_suggested_question_is_answered_step_by_step(visitor: Visitor) -> None:
     expect(suggestions).to_have_count(3)
     suggestions.filter(has_text=LONG_QUESTION).click()
     seen = page.wait_for_function(EVIDENCE_TEXT, timeout=ANSWER_MS).json_value()
-    assert "Reading the passages" in seen  # the evidence is there before the model's first word
+    assert "not checked yet" not in seen  # the evidence is there before the model's first word
     assert "incident-gdynia-2024-11.md" in seen
     expect(page.get_by_text("grey text is not checked yet")).to_be_visible(timeout=ANSWER_MS)
     wait_for_reply(page)
@@ -93,7 +93,7 @@ def test_abstention_shows_what_was_looked_for_and_what_came_nearest(visitor: Vis
     expect(page.get_by_text("The documents do not say.")).to_be_visible()
     expect(page.get_by_text(f"I looked for: {OFF_TOPIC}")).to_be_visible()
     nearest = page.get_by_test_id("stExpander").filter(has_text="What came nearest")
-    expect(nearest.get_by_text("health-plan-a.pdf").first).to_be_visible()
+    expect(nearest.get_by_role("link").first).to_be_visible()
     expect(chips(page)).to_have_count(0)
 
 
