@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from playwright.sync_api import Browser, Locator, Page, sync_playwright
+from playwright.sync_api import TimeoutError as PlaywrightTimeoutError
 
 PROJECT = Path(__file__).resolve().parents[2]
 PLINTH = [sys.executable, "-c", "from ui.cli.main import main; main()"]
@@ -35,6 +36,8 @@ END_S = 30.0
 ANSWER_MS = 90_000.0
 STEP_MS = 45_000.0
 """For everything but an answer; a busy machine is slow, not wrong."""
+HOVERS = 5
+HOVER_MS = 5_000.0
 SETTLED = """() => document.readyState === 'complete'
     && !document.querySelector('[data-testid="stSkeleton"], [data-stale="true"]')
     && [...document.images].every(image => image.complete)"""
@@ -143,6 +146,24 @@ def wait_for_reply(page: Page, n_replies: int = 1) -> None:
     whys.nth(n_replies - 1).wait_for(timeout=ANSWER_MS)
     page.wait_for_url("**/*conversation=*")
     wait_until_settled(page)
+
+
+def hover(page: Page, target: Locator) -> Locator:
+    """Point at something until its tooltip shows, and return that.
+
+    What is drawn anew under a resting pointer is not pointed at until the pointer moves again.
+    """
+    tooltip = page.get_by_role("tooltip")
+    for _ in range(HOVERS):
+        wait_until_settled(page)
+        target.hover()
+        try:
+            tooltip.wait_for(timeout=HOVER_MS)
+        except PlaywrightTimeoutError:
+            page.mouse.move(0, 0)
+        else:
+            break
+    return tooltip
 
 
 def chips(page: Page) -> Locator:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.app import ANSWER_MS, ask, chips, wait_for_reply, wait_until_settled
+from tests.browser.app import ANSWER_MS, ask, chips, hover, wait_for_reply, wait_until_settled
 from tests.browser.conftest import PDF_QUESTION, Asked, Visitor
 
 LONG_QUESTION = "What happened in Gdynia in November 2024?"
@@ -26,8 +26,7 @@ def test_suggested_question_is_answered_step_by_step(visitor: Visitor) -> None:
     expect(page.get_by_text("grey text is not checked yet")).to_be_visible(timeout=ANSWER_MS)
     wait_for_reply(page)
     assert chips(page).count() > 1
-    chips(page).first.hover()
-    expect(page.get_by_role("tooltip")).to_contain_text("“")
+    expect(hover(page, chips(page).first)).to_contain_text("“")
     expect(page.get_by_text("Nearest sentence")).to_have_count(0)
 
 

@@ -15,6 +15,7 @@ from tests.browser.app import (
     ask,
     chips,
     environment,
+    hover,
     ingest,
     wait_for_reply,
     wait_until_settled,
@@ -127,8 +128,7 @@ def test_hostile_reply_shows_as_text_and_reaches_nothing(
     visitor: Visitor, trap: socket.socket, hostile: str
 ) -> None:
     page = visitor.open(seed(visitor, hostile))
-    chips(page).first.hover()
-    expect(page.get_by_role("tooltip")).to_contain_text("<script src=//127.0.0.2")
+    expect(hover(page, chips(page).first)).to_contain_text("<script src=//127.0.0.2")
     page.mouse.move(0, 0)
     for reasons in page.get_by_text("Why").all():
         reasons.click()

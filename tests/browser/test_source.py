@@ -8,7 +8,7 @@ from PIL import Image
 from playwright.sync_api import Locator, Page, expect
 
 from evals.suites import SAMPLE
-from tests.browser.app import ask, chips, open_source, wait_for_reply
+from tests.browser.app import ask, chips, open_source, wait_for_reply, wait_until_settled
 from tests.browser.conftest import Asked, Visitor
 
 QUOTE = "we pay your full salary for ten weeks"
@@ -92,10 +92,12 @@ def test_source_of_text_marks_the_passage_and_steps_to_its_neighbours(visitor: V
     expect(mark).to_contain_text("Lost and stolen devices")
     expect(page.get_by_role("button", name="Previous")).to_be_disabled()
     for number in range(2, last + 1):
+        wait_until_settled(page)
         page.get_by_role("button", name="Next").click()
         expect(page.get_by_text(f"Source {number} of {last}")).to_be_visible()
     expect(page.get_by_role("button", name="Next")).to_be_disabled()
     for number in range(last - 1, 0, -1):
+        wait_until_settled(page)
         page.get_by_role("button", name="Previous").click()
         expect(page.get_by_text(f"Source {number} of {last}")).to_be_visible()
     page.keyboard.press("Escape")
