@@ -74,9 +74,17 @@ _TWO_QUESTIONS = re.compile(
     r"(?:what|how|why|when|who|whom|which|where)\b",
     re.IGNORECASE,
 )
-_REFERS = re.compile(
+_REFERRING = re.compile(
     r"\b(?:it|its|they|them|their|that|those|this|these|he|she|him|her|his|there|one|ones|"
     r"former|latter|same|else|instead)\b",
+    re.IGNORECASE,
+)
+"""Words that a rewriting may replace."""
+_REFERS = re.compile(
+    r"\b(?:its?|they|them|their|he|she|him|her|his|former|latter|same|else|instead|"
+    # Not of "a rule that covers …", "at this company", "are there …", "one week".
+    r"(?:about|after|before|below|above|by|did|do|does|for|from|if|in|is|are|of|on|than|to|was|"
+    r"were|with)\s+(?:that|this|these|those)|(?:that|this|these|those|there|ones?)(?=\s*(?:[,.;?!]|$)))\b",
     re.IGNORECASE,
 )
 _CONTINUES = re.compile(
@@ -148,11 +156,7 @@ def answer_form(question: str) -> AnswerForm:
 
 def is_follow_up(question: str) -> bool:
     """Tell whether a question with history needs it to be understood."""
-    return bool(
-        _REFERS.search(question)
-        or _CONTINUES.match(question)
-        or len(content_words(question)) <= _FEW_WORDS
-    )
+    return _leans(question) or len(content_words(question)) <= _FEW_WORDS
 
 
 def resolve_follow_up(
@@ -160,9 +164,10 @@ def resolve_follow_up(
 ) -> str:
     """Return the question made self-contained; unchanged when it already is.
 
-    The model rewrites it. A rewriting that uses words of neither the conversation nor the
-    question, or loses words of the question, is not trusted: then the earlier question is put
-    before the new one, which retrieval and the model both understand.
+    The model rewrites it. A rewriting is not trusted that uses words of neither the conversation
+    nor the question, loses words of the question, or is no question any more. Then the earlier
+    question is put before one that plainly leans on it, which retrieval and the model both
+    understand; any other stays as it is.
     """
     earlier = [turn for turn in history if turn.content.strip()][-TURNS_USED:]
     asked = [turn.content for turn in earlier if turn.role == "user"]
@@ -187,8 +192,15 @@ def resolve_follow_up(
     rewritten = stream.result().text.strip().strip('"')
     cancellation.check()
     known = set(stems(words(conversation + " " + question)))
-    kept = set(stems([w for w in content_words(question) if not _REFERS.fullmatch(w)]))
+    kept = set(stems([w for w in content_words(question) if not _REFERRING.fullmatch(w)]))
     used = set(stems(content_words(rewritten)))
-    if rewritten and used <= known and kept <= set(stems(words(rewritten))):
+    is_question = rewritten.endswith("?") or not question.endswith("?")
+    if rewritten and is_question and used <= known and kept <= set(stems(words(rewritten))):
         return rewritten
-    return f"{asked[-1].rstrip()} {question}"
+    return f"{asked[-1].rstrip()} {question}" if _leans(question) else question
+
+
+def _leans(question: str) -> bool:
+    """Tell whether a question says too little without the one before it."""
+    continues = _REFERS.search(question) or _CONTINUES.match(question)
+    return bool(continues) or len(content_words(question)) <= 1

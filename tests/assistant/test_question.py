@@ -90,7 +90,14 @@ def test_asked_value_follows_the_wording_of_the_question(
         ("Does it expire?", True),
         ("And for contractors?", True),
         ("Why?", True),
+        ("Who may drive the forklifts stored in there?", True),
+        ("How many weeks of leave come after that?", True),
+        ("Does the rule for lost laptops apply to the second one?", True),
         ("Which holidays does the office in Lisbon observe every year?", False),
+        ("Which documents say that every visitor needs a badge?", False),
+        ("How often are fire drills held at this company?", False),
+        ("Which rules are there about leave in the first year?", False),
+        ("How much parental leave does one parent get?", False),
     ],
 )
 def test_is_follow_up_notices_references(question: str, *, follows: bool) -> None:
@@ -111,3 +118,15 @@ def test_resolve_follow_up_does_not_trust_invented_words() -> None:
     # The stand-in replies "The passages do not say.", words that nobody used.
     resolved = resolve_follow_up("Does it expire?", HISTORY, FakeGenerator(), Cancellation())
     assert resolved == "How much annual leave do employees get? Does it expire?"
+
+
+def test_resolve_follow_up_does_not_take_an_answer_for_a_question() -> None:
+    answers = FakeGenerator(reply="Annual leave is 25 days.")
+    question = "What is annual leave?"
+    assert resolve_follow_up(question, HISTORY, answers, Cancellation()) == question
+
+
+def test_resolve_follow_up_takes_a_rewriting_in_the_words_of_the_conversation() -> None:
+    rewrites = FakeGenerator(reply="Does the annual leave of employees expire?")
+    resolved = resolve_follow_up("Does it expire?", HISTORY, rewrites, Cancellation())
+    assert resolved == "Does the annual leave of employees expire?"
