@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from typing import Any
 
@@ -60,7 +60,13 @@ def assert_untouched(trap: socket.socket) -> None:
         trap.accept()
 
 
-def seed(visitor: Visitor, text: str) -> str:
+def seed(
+    visitor: Visitor,
+    text: str,
+    *,
+    statuses: Sequence[str] = ("answered", "abstained"),
+    n_citations: int = 1,
+) -> str:
     """Store a conversation in which everything foreign is this text; return its path."""
     first = visitor.context.new_page()
     first.goto(visitor.app.url)
@@ -72,15 +78,18 @@ def seed(visitor: Visitor, text: str) -> str:
         )
         detail = catalog.document(document.document_id, OPERATOR)
         conversation: str | None = None
-        for status in ("answered", "abstained"):
-            reply = stored_reply(text, status, document, detail.versions[-1].version)
+        for status in statuses:
+            version = detail.versions[-1].version
+            reply = stored_reply(text, status, document, version, n_citations)
             conversation, _ = catalog.conversations.add_turn(
                 conversation, owner_of(secret), text, reply
             )
     return f"/?conversation={conversation}"
 
 
-def stored_reply(text: str, status: str, document: Any, version: str) -> dict[str, Any]:
+def stored_reply(
+    text: str, status: str, document: Any, version: str, n_citations: int
+) -> dict[str, Any]:
     place = {
         "document": f"{text}.md",
         "document_id": document.document_id,
@@ -88,7 +97,11 @@ def stored_reply(text: str, status: str, document: Any, version: str) -> dict[st
         "page_number": None,
     }
     answered = status == "answered"
-    citation = {**place, "version": version, "start": 0, "end": 40, "quote": text}
+    numbers = list(range(n_citations))
+    citations = [
+        {**place, "version": version, "start": 40 * one, "end": 40 * (one + 1), "quote": text}
+        for one in numbers
+    ]
     return {
         "id": None,
         "question": text,
@@ -97,12 +110,12 @@ def stored_reply(text: str, status: str, document: Any, version: str) -> dict[st
         "reason": None if answered else "unsupported",
         "answer": text,
         "sentences": [
-            {"text": text, "support": "supported", "citations": [0]},
-            {"text": f"- {text}", "support": "partial", "citations": [0]},
+            {"text": text, "support": "supported", "citations": numbers},
+            {"text": f"- {text}", "support": "partial", "citations": numbers},
         ]
         if answered
         else [],
-        "citations": [citation] if answered else [],
+        "citations": citations if answered else [],
         "passages": [{**place, "text": text, "score": 0.5, "shown": True}],
         "confidence": 0.5,
         "timings_ms": {"retrieve": 1.0, "ttft": 2.0, "verified": 3.0, "total": 4.0},
@@ -130,6 +143,8 @@ def test_hostile_reply_shows_as_text_and_reaches_nothing(
     page = visitor.open(seed(visitor, hostile))
     expect(hover(page, chips(page).first)).to_contain_text("<script src=//127.0.0.2")
     page.mouse.move(0, 0)
+    number = page.get_by_test_id("stChatMessage").get_by_role("link", name="1", exact=True).first
+    assert "<script src=//127.0.0.2" in str(number.get_attribute("title"))
     for reasons in page.get_by_text("Why").all():
         reasons.click()
     expect(page.get_by_text("<script src=//127.0.0.2").first).to_be_visible()

@@ -16,15 +16,18 @@ CHIP = "-cite-"
 """Part of the key of every chip."""
 SUGGESTION = "suggestion-"
 CONVERSATION = "conversation-"
+UNSEEN = "unseen"
+"""Key of what is on a page for its script only."""
 SHEET_PX = 900
 """Up to this width an open source covers the page instead of standing beside the answer."""
 
 _CSS = """
 [data-testid="stMainBlockContainer"] { padding-top: 4rem; padding-bottom: 2rem; }
 [data-testid="stBottomBlockContainer"] { padding-top: 0.5rem; padding-bottom: 1.5rem; }
-.stApp:has(.st-key-READING) :is(
+.stApp:has(.st-key-READING):not(:has([class*="st-key-SOURCE"])) :is(
     [data-testid="stMainBlockContainer"], [data-testid="stBottomBlockContainer"]
 ) { max-width: 54rem; margin-inline: auto; }
+.st-key-UNSEEN { display: none; }
 
 :is([class*="st-key-SUGGESTION"], [class*="st-key-CONVERSATION"]) button :is(div, p) {
     justify-content: flex-start; text-align: start;
@@ -32,6 +35,14 @@ _CSS = """
 [class*="st-key-CONVERSATION"] button { padding-inline: 0.75rem; }
 [class*="CHIP"] button {
     min-height: 2rem; padding: 0.125rem 0.625rem 0.125rem 0.25rem; border-radius: 1rem;
+}
+/* A citation's number in an answer. */
+[data-testid="stChatMessage"] a[href*="CHIP"] {
+    color: light-dark(LINK); text-decoration: none; border-radius: 0.25rem;
+}
+[data-testid="stChatMessage"] a[href*="CHIP"]:hover { text-decoration: underline; }
+@media (pointer: coarse) {
+    [data-testid="stChatMessage"] a[href*="CHIP"] span { padding-inline: 0.5rem; }
 }
 /* Streamlit's own are too faint to be read by everybody. */
 :is([data-testid="stCaptionContainer"], [data-testid="stCaptionContainer"] p, button kbd) {
@@ -72,7 +83,9 @@ def stylesheet() -> str:
         "CHIP": CHIP,
         "SUGGESTION": SUGGESTION,
         "CONVERSATION": CONVERSATION,
+        "UNSEEN": UNSEEN,
         "SHEET": str(SHEET_PX),
+        "LINK": ", ".join(colours("blueTextColor")),
         "FAINT": ", ".join(colours("grayTextColor")),
         "LINE": ", ".join(colours("borderColor")),
         "GROUND": ", ".join(colours("backgroundColor")),

@@ -63,6 +63,7 @@ def test_ask_shows_the_answer_with_chips_that_open_its_source(
     assert "Employees receive 25 days of annual leave" in texts(app)
     chip = next(one for one in app.button if one.key and "-cite-0" in one.key)
     assert "leave" in chip.label
+    assert f"[:blue-background[1]](#{chip.key} " in texts(app)
     chip.click().run()
     assert not app.exception
     assert ":orange-background[Employees receive 25 days of annual leave\\.]" in texts(app)

@@ -332,8 +332,8 @@ def test_remaining_time_follows_from_the_bytes_done() -> None:
     assert remaining_s(job, now) == pytest.approx(30.0)
 
 
-def test_upload_assets_load_nothing_from_elsewhere() -> None:
-    from ui.web.components.upload_box import ASSETS
+def test_assets_load_nothing_from_elsewhere() -> None:
+    from ui.web.components.scripted import ASSETS
 
     for path in Path(ASSETS).iterdir():
         text = path.read_text(encoding="utf-8")

@@ -47,19 +47,29 @@ def draw_reply(
     if reply["status"] != "answered":
         _draw_abstention(reply)
         return
-    st.markdown(sentences_markdown(reply["sentences"]))
+    links = [link(index, one, key=key) for index, one in enumerate(reply["citations"])]
+    st.markdown(sentences_markdown(reply["sentences"], links))
     draw_citations(reply["citations"], key=key, on_cite=on_cite, open_index=open_index)
 
 
-def sentences_markdown(sentences: Sequence[Mapping[str, Any]]) -> str:
+def sentences_markdown(
+    sentences: Sequence[Mapping[str, Any]], links: Sequence[str] | None = None
+) -> str:
     """Return sentences as Markdown, list items on lines of their own, each with its numbers.
 
-    The support of a sentence is one of `Support`, or `PROVISIONAL` while it is not checked.
+    Args:
+        sentences: The support of each is one of `Support`, or `PROVISIONAL` while it is not
+            checked.
+        links: What stands for each citation's number where its chip is on the page; else the
+            numbers are mere marks.
     """
     text = ""
     for sentence in sentences:
         written = sentence["text"].split("\n")
-        marks = "".join(f"\u00a0{mark(number)}" for number in sentence["citations"])
+        marks = "".join(
+            f"\u00a0{mark(number) if links is None else links[number]}"
+            for number in sentence["citations"]
+        )
         before, after, note = _STYLES[sentence["support"]]
         for index, line in enumerate(written):
             item = _ITEM.match(line)
@@ -74,6 +84,14 @@ def sentences_markdown(sentences: Sequence[Mapping[str, Any]]) -> str:
 def mark(number: int) -> str:
     """Return the Markdown of a citation's number; numbers are shown from 1."""
     return f":blue-background[{number + 1}]"
+
+
+def link(index: int, citation: Mapping[str, Any], *, key: str) -> str:
+    """Return a citation's number as a link to its chip, whose key begins with `key`.
+
+    The quote shows on hover; the script `assets/conversation.js` makes a click open the source.
+    """
+    return f'[{mark(index)}](#{key}{CHIP}{index} "{_quote(citation)}")'
 
 
 def draw_citations(
@@ -92,11 +110,15 @@ def draw_citations(
             st.button(
                 name_with_mark(index, name, is_open=index == open_index),
                 key=f"{key}{CHIP}{index}",
-                help=f"“{plain(shortened(citation['quote'], QUOTE_CHARS))}”",
+                help=_quote(citation),
                 on_click=on_cite,
                 args=(index,),
                 type="primary" if index == open_index else "secondary",
             )
+
+
+def _quote(citation: Mapping[str, Any]) -> str:
+    return f"“{plain(shortened(citation['quote'], QUOTE_CHARS))}”"
 
 
 def name_with_mark(index: int, name: str, *, is_open: bool) -> str:

@@ -15,13 +15,14 @@ from ui.web.answering import start_answer
 from ui.web.components.history import draw_history
 from ui.web.components.live import draw_run
 from ui.web.components.reply import draw_reply
+from ui.web.components.scripted import scripted_component
 from ui.web.components.source import draw_source_pane
 from ui.web.components.why import draw_why
 from ui.web.navigation import DOCUMENTS, page_at
 from ui.web.resources import Resources
 from ui.web.sessions import AskState, ask_state, current_owner, follow_address, write_address
 from ui.web.shown_text import plain
-from ui.web.stylesheet import READING, SUGGESTION
+from ui.web.stylesheet import READING, SUGGESTION, UNSEEN
 from ui.web.suggestions import suggested_questions
 
 THUMBS = (Feedback.UNHELPFUL, Feedback.HELPFUL)
@@ -31,17 +32,18 @@ def draw() -> None:
     """Draw the page."""
     opened, state, owner = resources.current(), ask_state(), current_owner()
     follow_address(state)
+    scripted_component("conversation")(key=UNSEEN)
     draw_history(opened.catalog.conversations, state, owner)
     turns = _turns(opened, state, owner)
     write_address(state)
     citations = state.open_citations(turns)
+    # The answer stays in a first column whether a second one stands beside it or not: what has
+    # the focus in it, or is unfolded, stays so.
+    columns = st.columns(2 if citations else 1, gap="medium")
     if citations:
-        talk, pane = st.columns(2, gap="medium")
-        with pane:
+        with columns[1]:
             draw_source_pane(opened, state, citations)
-    else:
-        talk = st.container(key=READING)
-    with talk:
+    with columns[0], st.container(key=READING):
         for turn in turns:
             _draw_turn(opened, state, owner, turn)
         if state.run is not None:
