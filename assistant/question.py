@@ -165,9 +165,9 @@ def resolve_follow_up(
     """Return the question made self-contained; unchanged when it already is.
 
     The model rewrites it. A rewriting is not trusted that uses words of neither the conversation
-    nor the question, loses words of the question, or is no question any more. Then the earlier
-    question is put before one that plainly leans on it, which retrieval and the model both
-    understand; any other stays as it is.
+    nor the question, loses words of the question, adds none to a question that plainly leans on an
+    earlier one, or is no question any more. Then the earlier question is put before one that leans
+    on it, which retrieval and the model both understand; any other stays as it is.
     """
     earlier = [turn for turn in history if turn.content.strip()][-TURNS_USED:]
     asked = [turn.content for turn in earlier if turn.role == "user"]
@@ -194,10 +194,12 @@ def resolve_follow_up(
     known = set(stems(words(conversation + " " + question)))
     kept = set(stems([w for w in content_words(question) if not _REFERRING.fullmatch(w)]))
     used = set(stems(content_words(rewritten)))
+    leans = _leans(question)
     is_question = rewritten.endswith("?") or not question.endswith("?")
-    if rewritten and is_question and used <= known and kept <= set(stems(words(rewritten))):
+    says_more = bool(used - kept) or not leans
+    if is_question and says_more and used <= known and kept <= set(stems(words(rewritten))):
         return rewritten
-    return f"{asked[-1].rstrip()} {question}" if _leans(question) else question
+    return f"{asked[-1].rstrip()} {question}" if leans else question
 
 
 def _leans(question: str) -> bool:

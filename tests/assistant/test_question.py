@@ -130,3 +130,15 @@ def test_resolve_follow_up_takes_a_rewriting_in_the_words_of_the_conversation() 
     rewrites = FakeGenerator(reply="Does the annual leave of employees expire?")
     resolved = resolve_follow_up("Does it expire?", HISTORY, rewrites, Cancellation())
     assert resolved == "Does the annual leave of employees expire?"
+
+
+def test_resolve_follow_up_that_comes_back_as_it_was_is_joined_with_the_earlier_question() -> None:
+    echoes = FakeGenerator(reply="And does it expire?")
+    resolved = resolve_follow_up("And does it expire?", HISTORY, echoes, Cancellation())
+    assert resolved == "How much annual leave do employees get? And does it expire?"
+
+
+def test_resolve_follow_up_without_a_rewriting_keeps_a_question_that_stands_for_itself() -> None:
+    silent = FakeGenerator(reply="")
+    question = "What is annual leave?"
+    assert resolve_follow_up(question, HISTORY, silent, Cancellation()) == question

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -10,12 +11,12 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from playwright.sync_api import Browser, Locator, Page, sync_playwright
+from playwright.sync_api import Browser, FilePayload, Locator, Page, sync_playwright
 from playwright.sync_api import TimeoutError as PlaywrightTimeoutError
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -146,6 +147,23 @@ def wait_for_reply(page: Page, n_replies: int = 1) -> None:
     whys.nth(n_replies - 1).wait_for(timeout=ANSWER_MS)
     page.wait_for_url("**/*conversation=*")
     wait_until_settled(page)
+
+
+def choose_files(page: Page, files: Sequence[Path | FilePayload]) -> None:
+    """Choose files to add on the page Documents, once its box listens."""
+    page.locator("[data-part=zone][data-ready]").wait_for()
+    page.locator("[data-part=files]").set_input_files(list(files))
+
+
+def open_new_run(page: Page) -> Locator:
+    """Unfold the box that begins a run where there are results, and return its button."""
+    folded = page.get_by_text("New run", exact=True)
+    ask = page.get_by_role("button", name=re.compile(r"^Ask \d+ questions?$"))
+    folded.or_(page.get_by_role("tab", name="Ask questions")).first.wait_for()
+    if folded.count() and not ask.is_visible():
+        folded.click()
+    ask.wait_for()
+    return ask
 
 
 def hover(page: Page, target: Locator) -> Locator:

@@ -5,6 +5,7 @@ Ends with 1, naming them, if a page scrolls sideways or cuts text off.
 
 from __future__ import annotations
 
+import re
 import sys
 import tempfile
 from collections.abc import Callable
@@ -21,10 +22,12 @@ from tests.browser.app import (
     RunningApp,
     ask,
     chips,
+    choose_files,
     chromium,
     environment,
     ingest,
     open_browser,
+    open_new_run,
     open_source,
     running_app,
     wait_for_reply,
@@ -40,6 +43,9 @@ ALARM = "How soon must customers be told when a chamber raises a temperature ala
 OFF_TOPIC = "What is the capital of Mongolia?"
 DROP = "Drop files or folders here"
 LIFT = b"The lift runs from eight in the morning to four in the afternoon."
+GARDEN = b"The roof garden opens in May."
+RUN_MS = 600_000.0
+FIGURES = re.compile(r"^All \d+ figures$")
 MISFITS = """() => {
     const root = document.documentElement, found = [];
     for (const one of [root, ...document.querySelectorAll('[data-testid="stMain"]')])
@@ -99,16 +105,49 @@ def _send_files(page: Page) -> None:
         FilePayload(name="ski-lift-times.txt", mimeType="text/plain", buffer=LIFT),
         FilePayload(name="scan.pdf", mimeType="application/pdf", buffer=b"%PDF-1.4"),
     ]
-    page.locator("[data-part=files]").set_input_files(files)
+    choose_files(page, files)
     page.get_by_text("2 files · 1 rejected").wait_for(timeout=ANSWER_MS)
+
+
+def _send_more(page: Page) -> None:
+    """Send another batch, which goes well."""
+    _send_files(page)
+    earlier = page.get_by_text("1 earlier batch")
+    if earlier.count():
+        return
+    file = FilePayload(name="roof-garden.txt", mimeType="text/plain", buffer=GARDEN)
+    choose_files(page, [file])
+    earlier.wait_for(timeout=ANSWER_MS)
+
+
+def _open_earlier(page: Page) -> None:
+    _send_more(page)
+    page.get_by_text("1 earlier batch").click()
+    page.get_by_role("button", name="Clear all").wait_for()
+
+
+def _run_suite(page: Page) -> None:
+    """Ask five questions of the sample suite, once."""
+    if not page.get_by_text("New run").count():
+        page.get_by_role("button", name="Ask 5 questions").click()
+    page.get_by_text(FIGURES).wait_for(timeout=RUN_MS)
+
+
+def _open_new_run(page: Page) -> None:
+    _run_suite(page)
+    open_new_run(page)
 
 
 STATES = (
     State("documents", path="/documents", mark=DROP),
     State("documents-sent", path="/documents", mark=DROP, act=_send_files),
+    State("documents-more", path="/documents", mark=DROP, act=_send_more),
+    State("documents-earlier", path="/documents", mark=DROP, act=_open_earlier),
     State("document", path="/documents", mark=DROP, act=_open_document),
     State("document-deletion", path="/documents", mark=DROP, act=_open_deletion),
     State("evaluate", path="/evaluate", mark="Evaluate"),
+    State("evaluate-run", path="/evaluate", mark="Evaluate", act=_run_suite),
+    State("evaluate-new-run", path="/evaluate", mark="Evaluate", act=_open_new_run),
     State("ask"),
     State("ask-answer", question=HOLIDAY),
     State("ask-source", question=HOLIDAY, act=open_source),

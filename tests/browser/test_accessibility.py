@@ -6,7 +6,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
-from tests.browser.app import chips, open_source, wait_until_settled
+from tests.browser.app import chips, open_new_run, open_source, wait_until_settled
 from tests.browser.conftest import Asked, Visitor
 from tests.browser.test_hostile_text import seed
 
@@ -76,5 +76,8 @@ class TestOtherPages:
 
     def test_evaluate(self, visitor: Visitor, scheme: Any, size: tuple[int, int]) -> None:
         page = visitor.open("/evaluate", mark="Evaluate", scheme=scheme, size=size)
-        expect(page.get_by_role("button", name="Ask 5 questions")).to_be_visible()
+        open_new_run(page)
+        assert violations(page) == []
+        page.get_by_role("tab", name="Your own suites").click()
+        page.get_by_text("A suite, .jsonl or .csv").wait_for()
         assert violations(page) == []

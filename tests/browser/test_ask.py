@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from contextlib import closing
 from dataclasses import replace
 
@@ -16,6 +17,7 @@ from tests.browser.app import (
     wait_until_settled,
 )
 from tests.browser.conftest import PDF_QUESTION, Asked, Visitor
+from tests.browser.test_accessibility import violations
 from tests.browser.test_hostile_text import seed
 
 LONG_QUESTION = "What happened in Gdynia in November 2024?"
@@ -110,6 +112,19 @@ def test_history_leads_back_to_a_conversation(returning: Visitor, asked: Asked) 
     page.get_by_role("button", name="New conversation").click()
     expect(page.get_by_role("heading", name="What would you like to know?")).to_be_visible()
     assert "conversation=" not in page.url
+
+
+def test_conversations_of_equal_titles_are_told_apart_by_their_times(visitor: Visitor) -> None:
+    paths = [seed(visitor, "When does the lift run?") for _ in range(2)]
+    page = visitor.open(seed(visitor, "Who runs the lift?"))
+    side = page.get_by_test_id("stSidebar")
+    expect(side.get_by_text("Today", exact=True)).to_be_visible()
+    expect(side.get_by_role("button", name=re.compile(r"^Who runs the lift\?$"))).to_be_visible()
+    twins = side.get_by_role("button", name=re.compile(r"^When does the lift run\?\s+\d\d:\d\d"))
+    expect(twins).to_have_count(2)
+    twins.last.click()
+    page.wait_for_url(f"**{paths[0]}")
+    assert violations(page) == []
 
 
 def test_feedback_survives_a_reload(returning: Visitor, asked: Asked) -> None:

@@ -1,14 +1,17 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.app import RunningApp, ask, wait_for_reply, wait_until_settled
+from tests.browser.app import RunningApp, ask, choose_files, wait_for_reply, wait_until_settled
 from tests.browser.conftest import Visitor
+from tests.browser.test_accessibility import violations
 
 DROP = "Drop files or folders here"
+PHONE = (390, 844)
 TAKEN_IN_MS = 90_000
 SECRET = "The marmot burrow on the test slope is closed in November."
 QUESTION = "When is the marmot burrow on the test slope closed?"
@@ -31,7 +34,7 @@ def five_files(tmp_path: Path) -> list[Path]:
 
 def send(page: Page, files: list[Path]) -> None:
     """Choose files as a person does, and wait until all have arrived."""
-    page.locator("[data-part=files]").set_input_files(files)
+    choose_files(page, files)
     page.get_by_text(f"{len(files)} files were sent.").wait_for()
 
 
@@ -102,11 +105,67 @@ def test_a_batch_that_is_done_can_be_cleared(visitor: Visitor, tmp_path: Path) -
     expect(page.get_by_text("second.pdf")).to_have_count(0)
 
 
+def test_earlier_batches_leave_the_list_within_reach_of_a_thumb(
+    visitor: Visitor, tmp_path: Path
+) -> None:
+    names = ("igloo.txt", "yurt.txt", "tent.txt")
+    page = visitor.open("/documents", size=PHONE, mark=DROP)
+    for name in names:
+        good, broken = tmp_path / name, tmp_path / f"{name}.pdf"
+        good.write_text(f"The {name} has room for {len(name)} people.", encoding="utf-8")
+        broken.write_bytes(b"%PDF-1.4 broken, " + name.encode())
+        send(page, [broken, good])
+        expect(page.get_by_text(f"{broken.name}: rejected, corrupt")).to_be_visible(
+            timeout=TAKEN_IN_MS
+        )
+    fold = page.get_by_text(re.compile(r"^\d+ earlier batches · \d+ rejected files$"))
+    expect(fold).to_be_visible()
+    expect(page.get_by_text("igloo.txt.pdf: rejected")).to_be_hidden()
+    wait_until_settled(page)
+    search = page.get_by_label("Search by name, title or collection").bounding_box()
+    assert search is not None
+    assert search["y"] + search["height"] <= 1.5 * PHONE[1]
+    assert violations(page) == []
+
+    fold.click()
+    expect(page.get_by_text("igloo.txt.pdf: rejected")).to_be_visible()
+    igloo = page.locator("[class*='st-key-job-']").filter(has_text="igloo.txt.pdf")
+    igloo.get_by_role("button", name="1 taken in").click()
+    expect(page.get_by_text("igloo.txt: taken in")).to_be_visible()
+    assert violations(page) == []
+    page.keyboard.press("Escape")
+    igloo.get_by_role("button", name="Clear").click()
+    expect(igloo).to_have_count(0)
+    expect(page.get_by_text("yurt.txt.pdf: rejected")).to_be_visible()  # it stays open
+    page.get_by_role("button", name="Clear all").click()
+    expect(page.get_by_text("earlier batch")).to_have_count(0)
+    expect(page.get_by_text("tent.txt.pdf: rejected")).to_be_visible()
+    for name in names:
+        expect(page.get_by_role("link", name=name, exact=True)).to_be_visible()
+
+
+def test_a_batch_that_went_well_is_one_line(visitor: Visitor, tmp_path: Path) -> None:
+    files = [tmp_path / "chalet.txt", tmp_path / "cabin.txt"]
+    for path in files:
+        path.write_text(f"The {path.stem} has a stove.", encoding="utf-8")
+    page = visitor.open("/documents", size=PHONE, mark=DROP)
+    send(page, files)
+    line = page.locator("[class*='st-key-job-']").filter(has_text="cabin.txt")
+    expect(line.get_by_text("Done, can be asked about")).to_be_visible(timeout=TAKEN_IN_MS)
+    expect(line.get_by_text("cabin.txt: taken in")).to_be_hidden()
+    wait_until_settled(page)
+    box = line.bounding_box()
+    assert box is not None
+    assert box["height"] < 60
+    line.get_by_text("Done, can be asked about").click()
+    expect(line.get_by_text("cabin.txt: taken in")).to_be_visible()
+
+
 def test_the_box_says_why_a_file_was_not_accepted(visitor: Visitor, tmp_path: Path) -> None:
     page = visitor.open("/documents", mark=DROP)
     page.route("**/plinth/uploads/*", lambda route: route.abort())
     one = tmp_path / "one.txt"
     one.write_text("one", encoding="utf-8")
-    page.locator("[data-part=files]").set_input_files([one])
+    choose_files(page, [one])
     expect(page.get_by_text("one.txt: the connection was lost; send it again")).to_be_visible()
     visitor.errors.clear()  # the browser reports the connection that this test cut

@@ -139,8 +139,9 @@ class EvaluateState:
     """Gives the upload box a new key each time, so that it is empty again."""
 
     def show(self, run_id: str | None) -> None:
-        """Turn to another run."""
+        """Turn to another run, and away from what was said about suites."""
         self.run_id, self.page_index = run_id, 0
+        self.suite_error = self.suite_notice = None
 
     def show_all_runs(self) -> None:
         """List all runs, not only the latest."""

@@ -16,6 +16,10 @@ CHIP = "-cite-"
 """Part of the key of every chip."""
 SUGGESTION = "suggestion-"
 CONVERSATION = "conversation-"
+RUNS = "runs"
+"""Key of the container that lists the runs."""
+STACKED_PX = 640
+"""Up to this width Streamlit puts columns below each other."""
 UNSEEN = "unseen"
 """Key of what is on a page for its script only."""
 SHEET_PX = 900
@@ -72,6 +76,12 @@ _CSS = """
     }
     [class*="st-key-SOURCE"] { max-height: calc(100dvh - 12rem); }
 }
+
+/* Above the results the runs take one row, which scrolls. */
+@media (max-width: STACKEDpx) {
+    .st-key-RUNS { flex-direction: row; align-items: center; overflow-x: auto; padding: 0.25rem; }
+    .st-key-RUNS > * { flex: 0 0 auto; width: auto; max-width: 80%; }
+}
 """
 
 
@@ -83,6 +93,8 @@ def stylesheet() -> str:
         "CHIP": CHIP,
         "SUGGESTION": SUGGESTION,
         "CONVERSATION": CONVERSATION,
+        "RUNS": RUNS,
+        "STACKED": str(STACKED_PX),
         "UNSEEN": UNSEEN,
         "SHEET": str(SHEET_PX),
         "LINK": ", ".join(colours("blueTextColor")),

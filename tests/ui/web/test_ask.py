@@ -101,6 +101,25 @@ def test_conversation_is_there_again_after_a_reload(app: AppTest, opened: Resour
     assert again.title[0].value == "What would you like to know?"
 
 
+def test_question_asked_twice_is_listed_twice_with_its_times(
+    app: AppTest, opened: Resources
+) -> None:
+    ask(app, QUESTION)
+    listed = [one.label for one in app.sidebar.button]
+    assert ":small[" not in "".join(listed)
+    button(app, "New conversation").click().run()
+    ask(app, QUESTION)
+    assert not app.exception
+    latest = [one.label for one in app.sidebar.button if one.label.startswith("How many days")]
+    assert len(latest) == 2
+    assert all(":small[" in label for label in latest)
+    assert [one.value for one in app.sidebar.caption] == ["Today"]
+    first = opened.catalog.conversations.list(OWNER)[-1]
+    next(one for one in app.button if one.key == f"conversation-{first.conversation_id}").click()
+    app.run()
+    assert app.query_params["conversation"] == first.conversation_id
+
+
 def test_address_names_the_conversation_and_opens_it_again(app: AppTest) -> None:
     ask(app, QUESTION)
     named = app.query_params["conversation"]

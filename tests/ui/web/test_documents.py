@@ -17,7 +17,7 @@ from ingest.settings import IngestSettings
 from ingest.uploads import open_upload, receive
 from ingest.worker import Worker
 from models.fakes import FakeEmbedder
-from ui.web.components.queue import remaining_s
+from ui.web.components.batch import remaining_s
 from ui.web.navigation import DOCUMENT, DOCUMENTS
 from ui.web.resources import Resources
 from ui.web.server import SCRIPT
@@ -147,6 +147,122 @@ def test_a_batch_of_rejected_files_is_not_called_done(
     app.run()
     assert "Nothing taken in" in texts(app)
     assert "Done" not in texts(app)
+
+
+def folded(app: AppTest, label: str):  # type: ignore[no-untyped-def]  # AppTest's own type
+    """Return the expander of that label, which must be closed."""
+    found = next(one for one in app.expander if label in one.label)
+    assert not found.proto.expanded
+    return found
+
+
+def test_a_batch_that_went_well_is_one_line_that_unfolds(
+    app: AppTest, send: Callable[..., int], work: Callable[[], None]
+) -> None:
+    send(notes="The roof garden opens in May.")
+    work()
+    app.run()
+    line = folded(app, "Done, can be asked about · **documents** · 1 file")
+    assert "notes\\.txt: :green[taken in]" in line.markdown[0].value
+    assert [one.label for one in line.button] == ["Clear"]
+    assert "earlier" not in texts(app)
+
+
+def test_earlier_batches_are_folded_and_cleared_together(
+    app: AppTest, send: Callable[..., int], work: Callable[[], None], opened: Resources
+) -> None:
+    send(notes="The roof garden opens in May.", empty="")
+    send(void="")
+    last = send(more="The cellar is closed.")
+    work()
+    app.run()
+    assert not app.exception
+    earlier = folded(app, "2 earlier batches · :red[2 rejected files]")
+    assert "notes\\.txt: :green[taken in]" in "".join(one.value for one in earlier.markdown)
+    assert "void\\.txt: :red[rejected]" in "".join(one.value for one in earlier.markdown)
+    assert not earlier.expander
+    button(app, "Clear all").click().run()
+    assert not app.exception
+    assert [job.job_id for job in opened.catalog.jobs.list([JobKind.UPLOAD])] == [last]
+    assert "earlier" not in texts(app)
+    assert "6 documents" in texts(app)
+
+
+def test_one_of_the_earlier_batches_is_cleared_alone(
+    app: AppTest, send: Callable[..., int], work: Callable[[], None], opened: Resources
+) -> None:
+    jobs = [send(**{f"notes{n}": f"Lift {n} runs until {n}."}) for n in range(3)]
+    work()
+    app.run()
+    next(one for one in app.button if one.key == f"clear-{jobs[0]}").click().run()
+    folded(app, "1 earlier batch · no rejected files")
+    assert [job.job_id for job in opened.catalog.jobs.list([JobKind.UPLOAD])] == jobs[:0:-1]
+
+
+def test_the_batch_that_ended_last_is_in_sight_whenever_it_was_sent(
+    app: AppTest, send: Callable[..., int], work: Callable[[], None], opened: Resources
+) -> None:
+    first = send(notes="The roof garden opens in May.", empty="")
+    send(more="The cellar is closed.")
+    opened.catalog.jobs.stop(first)
+    work()
+    app.run()
+    assert "more\\.txt" in folded(app, "Done, can be asked about").markdown[0].value
+    button(app, "Try again").click().run()
+    assert "Waiting" in texts(app)
+    with pytest.MonkeyPatch.context() as patch:
+        later = (datetime.now(UTC) + timedelta(seconds=5)).isoformat(timespec="seconds")
+        patch.setattr("assistant.store.jobs.now", lambda: later)
+        work()
+    app.run()
+    folded(app, "1 earlier batch · no rejected files")
+    assert "2 files · :red[1 rejected]" in texts(app)
+
+
+def test_what_is_under_way_stands_above_what_ended(
+    app: AppTest, send: Callable[..., int], work: Callable[[], None]
+) -> None:
+    send(notes="The roof garden opens in May.", empty="")
+    work()
+    send(more="The cellar is closed.")
+    app.run()
+    shown = texts(app)
+    assert shown.index("Waiting") < shown.index("1 rejected")
+    assert "earlier" not in shown
+
+
+def test_most_earlier_batches_are_counted_but_all_are_cleared(
+    app: AppTest, send: Callable[..., int], work: Callable[[], None], opened: Resources
+) -> None:
+    for n in range(4):
+        send(**{f"notes{n}": f"Lift {n} runs until {n}."})
+    work()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("ui.web.components.queue.MOST_EARLIER", 1)
+        app.run()
+        assert "and 2 more" in texts(app)
+        button(app, "Clear all").click().run()
+    assert len(opened.catalog.jobs.list([JobKind.UPLOAD])) == 1
+
+
+def test_many_rejected_files_leave_room_for_the_list(
+    app: AppTest, send: Callable[..., int], work: Callable[[], None]
+) -> None:
+    send(notes="The roof garden opens in May.", **{f"empty{n}": "" for n in range(8)})
+    work()
+    app.run()
+    others = folded(app, "3 :red[rejected], 1 :green[taken in]")
+    assert others.markdown[0].value.count(":red[rejected]") == 3
+    assert texts(app).count(":red[rejected], empty") == 8
+
+
+def test_label_of_earlier_batches_counts_those_that_failed_or_were_stopped(
+    app: AppTest, send: Callable[..., int], work: Callable[[], None], opened: Resources
+) -> None:
+    opened.catalog.jobs.stop(send(notes="The roof garden opens in May."))
+    send(more="The cellar is closed.")
+    work()
+    folded(app.run(), "1 earlier batch · no rejected files · :red[1 failed or stopped]")
 
 
 def test_trying_again_is_watched_from_then_on(

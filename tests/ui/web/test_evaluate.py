@@ -81,6 +81,36 @@ def test_empty_page_explains_suites_and_runs_the_sample_with_a_click(
     assert "of 30 right" in texts(app)
 
 
+def new_run(app: AppTest):  # type: ignore[no-untyped-def]  # AppTest's own type
+    """Return the folded box that begins a run."""
+    return next(one for one in app.expander if one.label == "New run")
+
+
+def test_beginning_a_run_is_in_sight_only_before_the_first(app: AppTest) -> None:
+    app.run()
+    assert "New run" not in [one.label for one in app.expander]
+    assert "Ask 5 questions" in labels(app)
+    ask(app)
+    assert not new_run(app).proto.expanded
+    assert [one.label for one in new_run(app).tabs] == ["Ask questions", "Your own suites"]
+    assert "Ask 4 questions" in [one.label for one in new_run(app).button]
+    assert "A suite is a list of questions" not in texts(app)
+
+
+def test_box_that_begins_a_run_is_open_as_long_as_it_has_news(app: AppTest) -> None:
+    ask(app)
+    app.file_uploader[0].set_value(("new.csv", CSV.encode(), "text/csv")).run()
+    assert new_run(app).proto.expanded
+    assert "new\\.csv is ready\\: 4 questions" in new_run(app).success[0].value
+    assert app.selectbox[0].value == "new.csv"
+    app.file_uploader[0].set_value(("bad.jsonl", b"{}\n{", "text/plain")).run()
+    assert new_run(app).proto.expanded
+    assert "Field required" in new_run(app).error[0].value
+    next(one for one in app.button if one.key and one.key.startswith("run-")).click().run()
+    assert not new_run(app).proto.expanded
+    assert not app.error
+
+
 def test_suite_that_asks_about_missing_documents_says_so(app: AppTest) -> None:
     app.run()
     assert "of the documents that this suite asks about are not in the corpus" in texts(app)
@@ -239,6 +269,7 @@ def test_run_under_way_is_seen_by_every_tab_and_stops(
         assert "Asking: How many days of annual leave" in texts(one)
         assert "The figures come here once" in texts(one)
         assert [label for label in labels(one) if label.startswith("Ask ")] == []
+        assert "New run" not in [fold.label for fold in one.expander]
     button(other, "Stop").click().run()
     settle(other)
     assert "Stopped with 0 of 4 questions answered" in texts(other)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import streamlit as st
 
 from evals.runs import Run
+from ui.web.local_time import zone_named
 from ui.web.sessions import EvaluateState
 from ui.web.shown_text import plain, shortened
+from ui.web.stylesheet import RUNS
 
 N_SHOWN = 6
 SUITE_CHARS = 28
@@ -29,19 +30,22 @@ def draw_runs(
     """
     st.subheader("Runs")
     latest = list(reversed(runs))
-    for run in latest if state.shows_all_runs else latest[:N_SHOWN]:
-        st.button(
-            run_label(run, is_running=run.id == running_id, zone=st.context.timezone),
-            key=f"run-{run.id}",
-            type="secondary" if run.id == shown.id else "tertiary",
-            width="stretch",
-            on_click=state.show,
-            args=(run.id,),
-        )
-    if len(latest) > N_SHOWN and not state.shows_all_runs:
-        st.button(
-            f"Show all {len(latest)}", icon=":material/expand_more:", on_click=state.show_all_runs
-        )
+    with st.container(key=RUNS):
+        for run in latest if state.shows_all_runs else latest[:N_SHOWN]:
+            st.button(
+                run_label(run, is_running=run.id == running_id, zone=st.context.timezone),
+                key=f"run-{run.id}",
+                type="secondary" if run.id == shown.id else "tertiary",
+                width="stretch",
+                on_click=state.show,
+                args=(run.id,),
+            )
+        if len(latest) > N_SHOWN and not state.shows_all_runs:
+            st.button(
+                f"Show all {len(latest)}",
+                icon=":material/expand_more:",
+                on_click=state.show_all_runs,
+            )
 
 
 def run_label(run: Run, *, is_running: bool, zone: str | None) -> str:
@@ -57,9 +61,5 @@ def run_label(run: Run, *, is_running: bool, zone: str | None) -> str:
 
 def begun(run: Run, zone: str | None) -> str:
     """Return when a run began, in the reader's time zone; UTC if that is unknown."""
-    moment = datetime.fromisoformat(run.started)
-    try:
-        local = moment.astimezone(ZoneInfo(zone) if zone else UTC)
-    except (ZoneInfoNotFoundError, ValueError):
-        local = moment.astimezone(UTC)
+    local = datetime.fromisoformat(run.started).astimezone(zone_named(zone) or UTC)
     return f"{local:%d %b %Y, %H:%M}{'' if local.tzinfo is not UTC else ' UTC'}"

@@ -33,30 +33,29 @@ def draw_start(opened: Resources, state: EvaluateState, measured_s: float | None
     names = (SAMPLE.name, *evaluations.suites.names())
     if state.suite not in names:
         state.suite = SAMPLE.name
-    with st.container(border=True):
-        name = st.selectbox(
-            "Suite",
-            names,
-            index=names.index(state.suite),
-            format_func=lambda one: "sample (shipped)" if one == SAMPLE.name else one,
-        )
-        state.suite = name
-        try:
-            suite = evaluations.suites.load(name)
-        except AssistantError as error:
-            st.error(plain(str(error)), icon=":material/error:")
-            return
-        sample = _chosen_size(suite)
-        n = len(suite.cases) if sample is None else sample
-        st.button(
-            f"Ask {n} question{'s' if n > 1 else ''}",
-            type="primary",
-            icon=":material/play_arrow:",
-            on_click=begin,
-            args=(evaluations, state, suite, sample),
-        )
-        st.caption(expectation(n, measured_s))
-        _warn_of_gaps(opened, suite)
+    name = st.selectbox(
+        "Suite",
+        names,
+        index=names.index(state.suite),
+        format_func=lambda one: "sample (shipped)" if one == SAMPLE.name else one,
+    )
+    state.suite = name
+    try:
+        suite = evaluations.suites.load(name)
+    except AssistantError as error:
+        st.error(plain(str(error)), icon=":material/error:")
+        return
+    sample = _chosen_size(suite)
+    n = len(suite.cases) if sample is None else sample
+    st.button(
+        f"Ask {n} question{'s' if n > 1 else ''}",
+        type="primary",
+        icon=":material/play_arrow:",
+        on_click=begin,
+        args=(evaluations, state, suite, sample),
+    )
+    st.caption(expectation(n, measured_s))
+    _warn_of_gaps(opened, suite)
 
 
 def begin(evaluations: Evaluations, state: EvaluateState, suite: Suite, sample: int | None) -> None:

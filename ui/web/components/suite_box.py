@@ -17,39 +17,43 @@ HELP = (
 )
 
 
-def draw_suites(suites: SuiteFiles, state: EvaluateState) -> None:
-    """Draw the box in which suites are uploaded and deleted."""
-    key = f"suite-upload-{state.n_uploads}"
-    with st.expander("Your own suites", icon=":material/upload_file:", expanded=_has_news(state)):
-        st.caption(HELP)
-        st.file_uploader(
-            "A suite, .jsonl or .csv",
-            type=["jsonl", "csv"],
-            max_upload_size=MAX_BYTES // MEGABYTE,
-            key=key,
-            on_change=_keep,
-            args=(suites, state, key),
-        )
-        if state.suite_error:
-            st.error(plain(state.suite_error), icon=":material/error:")
-        if state.suite_notice:
-            st.success(plain(state.suite_notice), icon=":material/check:")
-        for name in suites.names():
-            with st.container(horizontal=True, vertical_alignment="center"):
-                st.markdown(plain(name))
-                with st.popover("Delete", icon=":material/delete:", type="tertiary"):
-                    st.markdown(f"Delete {plain(name)} for good? Runs of it stay.")
-                    st.button(
-                        "Delete it",
-                        key=f"suite-delete-{name}",
-                        type="primary",
-                        on_click=_delete,
-                        args=(suites, state, name),
-                    )
-
-
-def _has_news(state: EvaluateState) -> bool:
+def has_suite_news(state: EvaluateState) -> bool:
+    """Tell whether something became of a suite that is not said yet."""
     return bool(state.suite_error or state.suite_notice)
+
+
+def draw_suite_news(state: EvaluateState) -> None:
+    """Say what became of the last upload or deletion."""
+    if state.suite_error:
+        st.error(plain(state.suite_error), icon=":material/error:")
+    if state.suite_notice:
+        st.success(plain(state.suite_notice), icon=":material/check:")
+
+
+def draw_suites(suites: SuiteFiles, state: EvaluateState) -> None:
+    """Draw where suites are uploaded and deleted."""
+    key = f"suite-upload-{state.n_uploads}"
+    st.caption(HELP)
+    st.file_uploader(
+        "A suite, .jsonl or .csv",
+        type=["jsonl", "csv"],
+        max_upload_size=MAX_BYTES // MEGABYTE,
+        key=key,
+        on_change=_keep,
+        args=(suites, state, key),
+    )
+    for name in suites.names():
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.markdown(plain(name))
+            with st.popover("Delete", icon=":material/delete:", type="tertiary"):
+                st.markdown(f"Delete {plain(name)} for good? Runs of it stay.")
+                st.button(
+                    "Delete it",
+                    key=f"suite-delete-{name}",
+                    type="primary",
+                    on_click=_delete,
+                    args=(suites, state, name),
+                )
 
 
 def _keep(suites: SuiteFiles, state: EvaluateState, key: str) -> None:

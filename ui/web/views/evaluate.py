@@ -10,10 +10,10 @@ from assistant.errors import AssistantError
 from evals.runs import Run, list_runs
 from evals.suites import SAMPLE
 from ui.web import resources
+from ui.web.components.new_run import draw_new_run
 from ui.web.components.run_list import draw_runs
 from ui.web.components.run_view import draw_run
-from ui.web.components.start_box import begin, draw_running, draw_start, expectation
-from ui.web.components.suite_box import draw_suites
+from ui.web.components.start_box import begin, draw_running, expectation
 from ui.web.evaluating import EvaluationProgress, Evaluations
 from ui.web.resources import Resources
 from ui.web.run_results import run_results
@@ -39,11 +39,11 @@ def draw() -> None:
     if running_id is not None:
         _draw_live(evaluations)
     else:
-        _draw_end(evaluations, state, progress)
+        with st.container():
+            _draw_end(evaluations, state, progress)
         if not runs:
             _draw_welcome(opened, state)
-        draw_start(opened, state, _measured_s(runs))
-        draw_suites(evaluations.suites, state)
+        draw_new_run(opened, state, _measured_s(runs), is_first=not runs)
     if runs:
         _draw_runs(opened, state, runs, running_id)
 
@@ -90,8 +90,7 @@ def _draw_runs(
     opened: Resources, state: EvaluateState, runs: Sequence[Run], running_id: str | None
 ) -> None:
     shown = next((run for run in runs if run.id == state.run_id), runs[-1])
-    st.divider()
-    side, main = st.columns([1, 3], gap="large")
+    side, main = st.columns([1, 3], gap="medium")
     with side:
         draw_runs(runs, state, shown, running_id)
     with main:

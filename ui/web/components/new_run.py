@@ -1,0 +1,38 @@
+"""Beginning a run: the choice of its questions, and the suites of one's own."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from ui.web.components.start_box import draw_start
+from ui.web.components.suite_box import draw_suite_news, draw_suites, has_suite_news
+from ui.web.resources import Resources
+from ui.web.sessions import EvaluateState
+
+LABEL = "New run"
+
+
+def draw_new_run(
+    opened: Resources, state: EvaluateState, measured_s: float | None, *, is_first: bool
+) -> None:
+    """Draw what begins a run: in full before the first one, else folded to leave room for results.
+
+    Args:
+        opened: What is measured.
+        state: Of the page.
+        measured_s: Seconds that a question took in the latest run; None without one.
+        is_first: Whether there is no run yet.
+    """
+    if is_first:
+        box = st.container(border=True)
+    else:
+        box = st.expander(LABEL, icon=":material/add:", expanded=has_suite_news(state))
+    with box:
+        # In a container of its own, so that what follows keeps its place when it comes and goes.
+        with st.container():
+            draw_suite_news(state)
+        asking, own = st.tabs(["Ask questions", "Your own suites"], key="new-run")
+        with asking:
+            draw_start(opened, state, measured_s)
+        with own:
+            draw_suites(opened.evaluations.suites, state)
