@@ -74,7 +74,7 @@ _TWO_QUESTIONS = re.compile(
     r"(?:what|how|why|when|who|whom|which|where)\b",
     re.IGNORECASE,
 )
-_REFERRING = re.compile(
+_REPLACEABLE = re.compile(
     r"\b(?:it|its|they|them|their|that|those|this|these|he|she|him|her|his|there|one|ones|"
     r"former|latter|same|else|instead)\b",
     re.IGNORECASE,
@@ -192,7 +192,7 @@ def resolve_follow_up(
     rewritten = stream.result().text.strip().strip('"')
     cancellation.check()
     known = set(stems(words(conversation + " " + question)))
-    kept = set(stems([w for w in content_words(question) if not _REFERRING.fullmatch(w)]))
+    kept = set(stems([w for w in content_words(question) if not _REPLACEABLE.fullmatch(w)]))
     used = set(stems(content_words(rewritten)))
     leans = _leans(question)
     is_question = rewritten.endswith("?") or not question.endswith("?")
