@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from playwright.sync_api import Page, expect
 from tests.browser.app import chips, open_new_run, open_source, wait_until_settled
 from tests.browser.conftest import Asked, Visitor
 from tests.browser.test_hostile_text import seed
+from ui.web.theme import colours
 
 DROP = "Drop files or folders here"
 SERIOUS = ("serious", "critical")
@@ -78,6 +80,15 @@ class TestOtherPages:
         page = visitor.open("/evaluate", mark="Evaluate", scheme=scheme, size=size)
         open_new_run(page)
         assert violations(page) == []
+        # On its tinted ground axe-core does not judge the text of what is chosen.
+        text = "#{:02x}{:02x}{:02x}".format
+        for chosen in (
+            page.get_by_role("tab", selected=True),
+            page.get_by_role("radio", checked=True).first,
+        ):
+            shown = chosen.locator("p").evaluate("one => getComputedStyle(one).color")
+            colour = text(*map(int, re.findall(r"\d+", shown)[:3]))
+            assert colour == colours("blueTextColor")[scheme == "dark"]
         page.get_by_role("tab", name="Your own suites").click()
         page.get_by_text("A suite, .jsonl or .csv").wait_for()
         assert violations(page) == []

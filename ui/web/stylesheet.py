@@ -48,7 +48,10 @@ _CSS = """
 @media (pointer: coarse) {
     [data-testid="stChatMessage"] a[href*="CHIP"] span { padding-inline: 0.5rem; }
 }
-/* Streamlit's own are too faint to be read by everybody. */
+/* Streamlit's own are too faint to be read by everybody: what is chosen, captions, keys. */
+:is(button[data-selected="true"], [role="tab"][aria-selected="true"]) p {
+    color: light-dark(LINK);
+}
 :is([data-testid="stCaptionContainer"], [data-testid="stCaptionContainer"] p, button kbd) {
     color: light-dark(FAINT); opacity: 1;
 }
