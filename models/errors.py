@@ -19,6 +19,10 @@ class ModelDownloadError(ModelError):
     """No source could deliver the file; what was fetched so far is kept for the next try."""
 
 
+class ModelFitError(ModelError):
+    """No file could be made for this processor; the original stays as it is, and in use."""
+
+
 class GeneratorCrashedError(ModelError):
     """The generator's process ended in the middle of a request; the next request restarts it."""
 

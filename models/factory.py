@@ -7,6 +7,7 @@ from pathlib import Path
 from models.catalog import ModelEntry, Task, find_model
 from models.errors import UnknownModelError
 from models.files import require_weights
+from models.fitting.record import file_in_use
 from models.processors import physical_cores
 from models.protocols import Embedder, Generator
 from models.settings import ModelsSettings
@@ -19,7 +20,9 @@ FAKES = (FAKE_GENERATOR, FAKE_EMBEDDER)
 def build_generator(settings: ModelsSettings) -> Generator:
     """Return the generator of the settings; whoever calls closes it.
 
-    Its process starts with the first request. `fake-generator` names the stand-in.
+    Its process starts with the first request. The weights are the file fitted to this processor
+    where there is one that agrees with everything and the settings do not forbid it.
+    `fake-generator` names the stand-in.
 
     Raises:
         UnknownModelError: the name is not in the catalogue, or no generator's.
@@ -30,14 +33,14 @@ def build_generator(settings: ModelsSettings) -> Generator:
 
         return FakeGenerator(context_tokens=settings.context_tokens)
     model = _find(settings.generator, Task.GENERATE, settings.dir)
-    path, sha256 = require_weights(model, settings.dir)
+    file = file_in_use(model, settings.dir, use_fitted=settings.fitted == "auto")
     # Only whoever asks a question pays for this import.
     from models.llama.client import LlamaGenerator
 
     return LlamaGenerator(
-        model_path=path,
+        model_path=file.path,
         name=model.name,
-        sha256=sha256,
+        sha256=file.sha256,
         prompt_format=str(model.prompt_format),
         context_tokens=min(
             settings.context_tokens, model.context_tokens or settings.context_tokens

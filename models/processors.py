@@ -1,11 +1,42 @@
-"""How many processors a model should use."""
+"""Which processor this is, and how many of its cores a model should use."""
 
 from __future__ import annotations
 
+import hashlib
 import os
+import platform
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
+from models.llama.build_wheel import CPU_INFO, processor
+
 _TOPOLOGY = Path("/sys/devices/system/cpu")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Processor:
+    """A kind of processor: what decides which weight file is the fastest."""
+
+    name: str
+    """For people."""
+    key: str
+    """16 hex digits over its name and instruction sets."""
+
+
+@cache
+def this_processor(cpu_info: Path = CPU_INFO) -> Processor:
+    """Return the kind of processor that this machine has."""
+    described = f"{platform.machine()}\n{processor(cpu_info)}"
+    names = (
+        line.partition(":")[2].strip()
+        for line in described.splitlines()
+        if line.startswith(("model name", "CPU part"))
+    )
+    return Processor(
+        name=f"{next(names, 'unknown')} ({platform.machine()})",
+        key=hashlib.sha256(described.encode()).hexdigest()[:16],
+    )
 
 
 def physical_cores(topology: Path = _TOPOLOGY) -> int:

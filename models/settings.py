@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 from platformdirs import user_cache_path
 from pydantic import BaseModel, ConfigDict, Field
@@ -23,3 +24,6 @@ class ModelsSettings(BaseModel):
     """Context of the generator: prompt and reply together."""
     threads: int = Field(default=0, ge=0, le=256)
     """Threads per model; 0: one for each physical core."""
+    fitted: Literal["auto", "off"] = "auto"
+    """`auto`: the weight file made for this processor by `plinth models fit`, where there is one;
+    `off`: always the original, and `plinth models pull` makes none."""

@@ -29,6 +29,11 @@ def _log(level: int, text: bytes, _: object) -> None:
 _LOG_CALLBACK: Any = llama_cpp.llama_log_callback(_log)
 
 
+def log_problems_only() -> None:
+    """Have llama.cpp write warnings and errors to stderr, and nothing else."""
+    llama_cpp.llama_log_set(_LOG_CALLBACK, None)
+
+
 class LlamaModel:
     """Weights mapped into memory, and the vocabulary, which any thread may use.
 
@@ -37,7 +42,7 @@ class LlamaModel:
     """
 
     def __init__(self, path: Path, *, vocabulary_only: bool = False) -> None:
-        llama_cpp.llama_log_set(_LOG_CALLBACK, None)
+        log_problems_only()
         if not path.is_file():
             raise ModelFileError(
                 f"cannot open the model {str(path)!r}: there is no such file; "

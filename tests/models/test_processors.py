@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from models.processors import physical_cores
+from models.processors import physical_cores, this_processor
 
 
 @pytest.fixture
@@ -32,3 +32,18 @@ def test_physical_cores_without_affinity_counts_processors(
 ) -> None:
     monkeypatch.delattr(os, "sched_getaffinity", raising=False)
     assert physical_cores() == os.cpu_count()
+
+
+def test_this_processor_differs_by_name_and_instruction_sets_only(tmp_path: Path) -> None:
+    def described(name: str, text: str) -> Path:
+        path = tmp_path / name
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    plain = "model name\t: Fast 1\nflags\t\t: avx avx2\ncpu MHz\t\t: 1000\n"
+    one = this_processor(described("one", plain))
+    assert one.name.startswith("Fast 1 (")
+    assert this_processor(described("warmer", plain.replace("1000", "2000"))) == one
+    assert this_processor(described("wider", plain.replace("avx2", "avx2 avx512f"))).key != one.key
+    assert this_processor(described("other", plain.replace("Fast 1", "Fast 2"))).key != one.key
+    assert this_processor(tmp_path / "none").name.startswith("unknown")

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import hashlib
 import json
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 import ui.cli.models as models_command
+from tests.models.fitting.child import ORIGINAL, Outcomes, a_trial, set_outcomes
 from tests.ui.conftest import Plinth
 
 GGUF = b"GGUF" + bytes(100)
@@ -64,6 +67,136 @@ def test_pull_of_what_is_here_says_so(plinth: Plinth, gguf: Path) -> None:
     assert plinth("models", "pull", "our-model").stdout == "our-model: already here\n"
     done = plinth("models", "pull", "our-model", "--json")
     assert json.loads(done.stdout) == {"models": [{"name": "our-model", "status": "present"}]}
+
+
+@pytest.fixture
+def outcomes(monkeypatch: pytest.MonkeyPatch) -> Outcomes:
+    return partial(set_outcomes, monkeypatch)
+
+
+@pytest.fixture
+def fittable(
+    plinth: Plinth, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, outcomes: Outcomes
+) -> str:
+    """An imported generator, in the settings, of which one good candidate can be made."""
+    path = tmp_path / "fittable.gguf"
+    path.write_bytes(ORIGINAL)
+    monkeypatch.setenv("PLINTH_MODELS__GENERATOR", "our-model")
+    assert plinth("models", "import", "our-model", path).exit_code == 0
+    outcomes(
+        near_output=a_trial("near-output", prefill=1.3, decode=1.4), q4_0=a_trial("q4_0", kl=0.4)
+    )
+    return "our-model"
+
+
+def test_fit_says_what_was_tried_and_what_is_in_use(plinth: Plinth, fittable: str) -> None:
+    done = plinth("models", "fit")
+    assert (done.exit_code, done.stdout.splitlines()) == (
+        0,
+        [
+            "our-model: near-output: prefill 1.30 x, decode 1.40 x, mean KL 0.020, "
+            "same token 0.900; good enough",
+            "our-model: q4_0: prefill 1.20 x, decode 1.20 x, mean KL 0.400, same token 0.900; "
+            "predicts differently: mean KL 0.400 (at most 0.04), same token where the original is "
+            "sure 1.000 (at least 0.97)",
+            "our-model: fitted to this processor (near-output): prefill 1.30 x, decode 1.40 x",
+        ],
+    )
+    assert "candidate 1 of 4" in done.stderr
+
+
+def test_fit_as_json_holds_figures_and_the_file_in_use(
+    plinth: Plinth, fittable: str, models_folder: Path
+) -> None:
+    (row,) = json.loads(plinth("models", "fit", "our-model", "--json").stdout)["models"]
+    assert row["name"] == "our-model"
+    assert row["recipe"] == "near-output"
+    assert row["attempts"][0]["figures"]["prefill_ratio"] == 1.3
+    assert row["file"]["fitted"] is True
+    path = Path(row["file"]["path"])
+    assert path.parent == models_folder / "our-model"
+    assert hashlib.sha256(path.read_bytes()).hexdigest() == row["file"]["sha256"]
+
+
+def test_pull_fits_a_generator_unless_the_settings_forbid_it(
+    plinth: Plinth, fittable: str, models_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PLINTH_MODELS__FITTED", "off")
+    assert "fitted" not in plinth("models", "pull", fittable).stderr
+    assert list((models_folder / fittable).glob("fitted-*")) == []
+    monkeypatch.setenv("PLINTH_MODELS__FITTED", "auto")
+    done = plinth("models", "pull", fittable)
+    assert done.stdout == "our-model: already here\n"
+    assert "fitted to this processor (near-output)" in done.stderr
+    assert len(list((models_folder / fittable).glob("fitted-*.gguf"))) == 1
+
+
+def test_pull_of_a_generator_that_cannot_be_fitted_is_done_all_the_same(
+    plinth: Plinth, gguf: Path
+) -> None:
+    plinth("models", "import", "our-model", gguf)
+    done = plinth("models", "pull", "our-model")
+    assert done.exit_code == 0
+    assert "not fitted to this processor: cannot read the header" in done.stderr
+
+
+def test_fit_of_a_file_that_cannot_be_fitted_exits_with_one(plinth: Plinth, gguf: Path) -> None:
+    plinth("models", "import", "our-model", gguf)
+    done = plinth("models", "fit", "our-model")
+    assert done.exit_code == 1
+    assert "cannot read the header" in done.stderr
+
+
+def test_fit_that_is_interrupted_exits_with_130(
+    plinth: Plinth, fittable: str, outcomes: Outcomes
+) -> None:
+    def interrupt(**_: object) -> None:
+        raise KeyboardInterrupt
+
+    outcomes(near_output="wait")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(models_command, "_line_printer", lambda _: interrupt)
+        assert plinth("models", "fit").exit_code == 130
+
+
+def test_fit_again_measures_anew(plinth: Plinth, fittable: str, outcomes: Outcomes) -> None:
+    plinth("models", "fit")
+    outcomes(near_output="x", near="x", output="x", q4_0="x")
+    assert "near-output" in plinth("models", "fit").stdout
+    done = plinth("models", "fit", "--again")
+    assert done.stdout.endswith(
+        "original: no candidate was both faster and as good on this processor\n"
+    )
+
+
+def test_verify_reads_the_fitted_file_too_and_pull_mends_it(
+    plinth: Plinth, fittable: str, models_folder: Path
+) -> None:
+    plinth("models", "fit")
+    (path,) = (models_folder / fittable).glob("fitted-*.gguf")
+    assert f"ok       our-model/{path.name}" in plinth("models", "verify").stdout
+    path.write_bytes(path.read_bytes()[::-1])
+    done = plinth("models", "verify")
+    assert done.exit_code == 1
+    assert f"damaged  our-model/{path.name}" in done.stdout
+    plinth("models", "pull", "our-model")
+    assert plinth("models", "verify").exit_code == 0
+
+
+def test_list_and_doctor_say_which_file_is_in_use(
+    plinth: Plinth, fittable: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hint = "original: not fitted to this processor; run `plinth models fit our-model`"
+    assert f"    {hint}\n" in plinth("models", "list").stdout
+    assert hint in plinth("doctor").stdout
+    plinth("models", "fit")
+    gain = "fitted to this processor (near-output): prefill 1.30 x, decode 1.40 x"
+    assert gain in plinth("models", "list").stdout
+    assert gain in plinth("doctor").stdout
+    rows = json.loads(plinth("models", "list", "--json").stdout)["models"]
+    assert {row["name"]: row["file"] for row in rows}["our-model"]["fitted"] is True
+    monkeypatch.setenv("PLINTH_MODELS__FITTED", "off")
+    assert "original: models.fitted is off" in plinth("models", "list").stdout
 
 
 def test_verify_finds_damage_and_exits_with_one(

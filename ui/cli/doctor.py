@@ -106,12 +106,16 @@ def _libraries() -> str:
 def _weights(name: str, settings: Settings) -> str:
     from models.catalog import find_model
     from models.factory import FAKES
-    from models.files import require_weights
+    from models.fitting.record import file_in_use
 
     if name in FAKES:
         return "a stand-in for tests"
-    path, _ = require_weights(find_model(name, settings.models.dir), settings.models.dir)
-    return str(path)
+    file = file_in_use(
+        find_model(name, settings.models.dir),
+        settings.models.dir,
+        use_fitted=settings.models.fitted == "auto",
+    )
+    return f"{file.path} ({file.reason})"
 
 
 def _writable(data_dir: Path) -> str:

@@ -19,6 +19,7 @@ def build_app() -> typer.Typer:
     """Compose the command line from its groups."""
     from ui.cli import (
         ask,
+        bench,
         collections,
         docs,
         doctor,
@@ -44,6 +45,7 @@ def build_app() -> typer.Typer:
     app.command("serve")(serve.serve)
     app.command("work", hidden=True)(work.work)
     app.command("doctor")(doctor.doctor)
+    app.command("bench")(bench.bench)
     app.add_typer(docs.app, name="docs")
     app.add_typer(collections.app, name="collections")
     app.add_typer(groups.app, name="groups")

@@ -1,4 +1,4 @@
-"""`plinth models`: see, get, verify and import model files."""
+"""`plinth models`: see, get, fit, verify and import model files."""
 
 from __future__ import annotations
 
@@ -7,20 +7,26 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from models.catalog import ModelEntry, PromptFormat, find_model, known_models
-from models.errors import ModelFileError
+from models.catalog import ModelEntry, PromptFormat, Task, find_model, known_models
+from models.errors import ModelError, ModelFileError
 from models.factory import FAKES
-from models.files import FileState, Progress, check_files, verify_files
+from models.files import FileCheck, FileState, Progress, check_files, verify_files
+from models.fitting.record import file_in_use, only_fitted, read_record, record_path
 from models.settings import ModelsSettings
 from ui.cli.options import DataDir, Json
-from ui.cli.terminal import print_json
+from ui.cli.terminal import note, print_json, printable
 from ui.settings import load_settings
 
-app = typer.Typer(help="Models: see, get, verify and import their files.", no_args_is_help=True)
+if TYPE_CHECKING:
+    from models.fitting.record import Record
+
+app = typer.Typer(
+    help="Models: see, get, fit, verify and import their files.", no_args_is_help=True
+)
 
 _SECONDS_BETWEEN_LINES = 5.0
 
@@ -45,13 +51,16 @@ def list_models(data_dir: DataDir, as_json: Json = False) -> None:
             f"{mark} {row['name']:30} {row['task']:8} {size:>9}  {row['state']:9} "
             f"{row['title']}; {row['licence']}"
         )
+        if row["file"] is not None and row["task"] == Task.GENERATE:
+            print(f"    {row['file']['reason']}")
 
 
 @app.command("pull", epilog="Example: plinth models pull qwen2.5-coder-0.5b-instruct")
 def pull_models(data_dir: DataDir, names: Names = None, as_json: Json = False) -> None:
     """Get models; without a NAME the generator and embedder of the settings.
 
-    May be interrupted at any point and repeated: it continues where it stopped.
+    May be interrupted at any point and repeated: it continues where it stopped. A generator is then
+    fitted to the processor, unless the settings say models.fitted = "off".
     """
     from models.pull import pull
 
@@ -67,6 +76,44 @@ def pull_models(data_dir: DataDir, names: Names = None, as_json: Json = False) -
         rows.append({"name": model.name, "status": "fetched" if was_fetched else "present"})
         if not as_json:
             print(f"{model.name}: {'fetched and verified' if was_fetched else 'already here'}")
+        if model.task is Task.GENERATE and settings.fitted == "auto":
+            _fit_if_possible(model, settings)
+    if as_json:
+        print_json({"models": rows})
+
+
+@app.command("fit", epilog="Example: plinth models fit qwen2.5-coder-1.5b-instruct --again")
+def fit_models(
+    data_dir: DataDir,
+    names: Names = None,
+    again: Annotated[
+        bool, typer.Option("--again", help="Measure anew even if nothing has changed.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Choose the fastest weight file for this processor; without a NAME, of the generator in use.
+
+    Requantised candidates are measured in turn with the original. One is used only if it is faster
+    and predicts the same; the original is kept. Takes some minutes, once; may be interrupted.
+    """
+    from models.fitting.fit import fit
+
+    settings = load_settings(data_dir).models
+    wanted = names or [name for name in (settings.generator,) if name not in FAKES]
+    rows = []
+    for model in _chosen(wanted, settings.dir):
+        with _progress(model) as on_progress:
+            record = fit(
+                model,
+                settings.dir,
+                threads=settings.threads,
+                again=again,
+                on_progress=on_progress,
+            )
+        rows.append({"name": model.name, "file": _file(model, settings), **_fitting(record)})
+        if not as_json:
+            _print_record(model.name, record)
+            print(f"{model.name}: {_reason_of_file(model, settings)}")
     if as_json:
         print_json({"models": rows})
 
@@ -82,7 +129,7 @@ def verify_models(data_dir: DataDir, names: Names = None, as_json: Json = False)
         models = _chosen(names, settings.dir)
     else:
         models = [model for model in known_models(settings.dir) if _is_here(model, settings.dir)]
-    checks = [(model, check) for model in models for check in verify_files(model, settings.dir)]
+    checks = [(model, check) for model in models for check in _verify(model, settings.dir)]
     if as_json:
         files = [
             {
@@ -136,6 +183,69 @@ def _is_here(model: ModelEntry, models_dir: Path) -> bool:
     return any((models_dir / model.name / file.path).exists() for file in model.files)
 
 
+def _verify(model: ModelEntry, models_dir: Path) -> tuple[FileCheck, ...]:
+    """Check a model's own files and the one fitted to this processor, where there is one."""
+    checks = verify_files(model, models_dir)
+    record = read_record(record_path(model, models_dir))
+    if record is None or record.fitted is None:
+        return checks
+    return checks + verify_files(only_fitted(model, record.fitted), models_dir)
+
+
+def _fit_if_possible(model: ModelEntry, settings: ModelsSettings) -> None:
+    """Fit a model that was pulled; a failure is noted, as the original works as well."""
+    from models.fitting.fit import fit
+
+    try:
+        with _progress(model) as on_progress:
+            fit(model, settings.dir, threads=settings.threads, on_progress=on_progress)
+        note(f"{model.name}: {_reason_of_file(model, settings)}")
+    except ModelError as error:
+        note(printable(f"{model.name}: not fitted to this processor: {error}"))
+
+
+def _reason_of_file(model: ModelEntry, settings: ModelsSettings) -> str:
+    """Say which weight file is in use, and why."""
+    return file_in_use(model, settings.dir, use_fitted=settings.fitted == "auto").reason
+
+
+def _file(model: ModelEntry, settings: ModelsSettings) -> dict[str, Any]:
+    file = file_in_use(model, settings.dir, use_fitted=settings.fitted == "auto")
+    return {
+        "path": str(file.path),
+        "sha256": file.sha256,
+        "fitted": file.is_fitted,
+        "reason": file.reason,
+    }
+
+
+def _fitting(record: Record) -> dict[str, Any]:
+    return {
+        "processor": record.processor,
+        "build": record.build,
+        "threads": record.threads,
+        "recipe": record.recipe,
+        "attempts": [attempt.model_dump(mode="json") for attempt in record.attempts],
+    }
+
+
+def _print_record(name: str, record: Record) -> None:
+    for attempt in record.attempts:
+        trial = attempt.trial()
+        found = (
+            ""
+            if trial is None
+            else (f"prefill {trial.prefill_ratio:.2f} x, decode {trial.decode_ratio:.2f} x")
+        )
+        if trial is not None and trial.closeness is not None:
+            found += (
+                f", mean KL {trial.closeness.mean_kl:.3f}, "
+                f"same token {trial.closeness.agreement:.3f}"
+            )
+        verdict = attempt.refusal or "good enough"
+        print(printable(f"{name}: {attempt.recipe}: {found}{'; ' if found else ''}{verdict}"))
+
+
 def _describe(model: ModelEntry, settings: ModelsSettings) -> dict[str, Any]:
     if _is_here(model, settings.dir):
         states = {check.state for check in check_files(model, settings.dir)}
@@ -152,6 +262,7 @@ def _describe(model: ModelEntry, settings: ModelsSettings) -> dict[str, Any]:
         "prompt_format": model.prompt_format,
         "bytes": model.bytes,
         "state": state,
+        "file": _file(model, settings) if state == "ready" else None,
         "default": model.name in (settings.generator, settings.embedder),
     }
 

@@ -1,0 +1,31 @@
+"""Every benchmark there is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from evals.benchmarks.types import Benchmark
+from evals.benchmarks.weights import Weights
+from evals.errors import EvalError
+
+BENCHMARKS: tuple[Benchmark, ...] = (Weights(),)
+"""In the order in which they are run."""
+
+
+class UnknownBenchmarkError(EvalError):
+    """There is no benchmark of that name; the message lists those there are."""
+
+
+def find_benchmarks(names: Sequence[str]) -> tuple[Benchmark, ...]:
+    """Return the named benchmarks, each once, in the registry's order; without names, all.
+
+    Raises:
+        UnknownBenchmarkError: a name is not known.
+    """
+    known = {benchmark.name: benchmark for benchmark in BENCHMARKS}
+    for name in names:
+        if name not in known:
+            raise UnknownBenchmarkError(
+                f"there is no benchmark {name!r}; known are {', '.join(known)}"
+            )
+    return tuple(benchmark for name, benchmark in known.items() if not names or name in names)

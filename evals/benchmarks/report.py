@@ -1,0 +1,71 @@
+"""Benchmark results for people and programs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from evals.benchmarks.types import Benchmark, Measured, Result
+
+
+def results_to_json(results: Sequence[Result]) -> dict[str, Any]:
+    """Return the object that `plinth bench --json` prints."""
+    return {"benchmarks": [_result_to_json(result) for result in results]}
+
+
+def benchmarks_to_json(benchmarks: Sequence[Benchmark]) -> dict[str, Any]:
+    """Return the object that `plinth bench --list --json` prints."""
+    return {
+        "benchmarks": [
+            {
+                "benchmark": benchmark.name,
+                "title": benchmark.title,
+                "gates": {one.name: one.gate for one in benchmark.quantities},
+            }
+            for benchmark in benchmarks
+        ]
+    }
+
+
+def result_lines(result: Result) -> Iterator[str]:
+    """Yield a result as lines of text."""
+    yield f"{result.name}: {result.title}"
+    for one in result.measured:
+        yield f"  {_measured_line(one)}"
+    for name, value in result.conditions.items():
+        yield f"    {name}: {value}"
+    yield f"  {result.status}" + (f": {result.missing}" if result.missing else "")
+
+
+def _measured_line(one: Measured) -> str:
+    quantity = one.quantity
+    gate = ""
+    if quantity.gate is not None:
+        gate = f"; at least {quantity.gate:.2f} x: {'met' if one.is_met else 'NOT MET'}"
+    return (
+        f"{quantity.name:10} {one.median_ratio:.2f} x "
+        f"({min(one.ratios):.2f} to {max(one.ratios):.2f}), "
+        f"{one.baseline:.1f} -> {one.plinth:.1f} {quantity.unit}{gate}"
+    )
+
+
+def _result_to_json(result: Result) -> dict[str, Any]:
+    return {
+        "benchmark": result.name,
+        "title": result.title,
+        "status": result.status,
+        "missing": result.missing,
+        "quantities": {
+            one.quantity.name: {
+                "unit": one.quantity.unit,
+                "median_ratio": one.median_ratio,
+                "ratios": list(one.ratios),
+                "baseline": one.baseline,
+                "plinth": one.plinth,
+                "gate": one.quantity.gate,
+                "met": one.is_met,
+            }
+            for one in result.measured
+        },
+        "conditions": dict(result.conditions),
+    }

@@ -1,0 +1,146 @@
+"""What a benchmark is, what it may ask for, and what comes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from evals.errors import EvalError
+from models.protocols import Generator
+
+Conditions = Mapping[str, str | int]
+"""Under which a figure holds, by name: model, threads, tokens, what was cached."""
+
+
+class NeedMissingError(EvalError):
+    """A benchmark cannot be run here; the message says what it needs and how to get it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quantity:
+    """Something that both sides of a benchmark are measured in."""
+
+    name: str
+    unit: str
+    higher_is_better: bool
+    """False for times: the ratio is then the baseline's value over Plinth's."""
+    gate: float | None = None
+    """Least median ratio; None: it is only shown."""
+
+
+class Rounds(Protocol):
+    """Both sides of an opened benchmark, warmed up; used by one thread."""
+
+    @property
+    def conditions(self) -> Conditions:
+        """Under which was measured; complete only after the last round."""
+
+    def baseline(self, round_index: int) -> Mapping[str, float]:
+        """Measure the baseline once and return the value of every quantity, above 0.
+
+        Args:
+            round_index: 0-based; both sides do the same work in the same round.
+        """
+
+    def plinth(self, round_index: int) -> Mapping[str, float]:
+        """Measure Plinth once, as `baseline` does."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenedGenerator:
+    """A generator for measuring, and what to say of it."""
+
+    generator: Generator
+    weights: str
+    """File name and types of the weights."""
+    sha256: str
+    is_fitted: bool
+    """Whether the weights are a file made for this processor."""
+    reason: str
+    """Why this file is in use."""
+
+
+class Workbench(Protocol):
+    """What this machine has; the composition root implements it."""
+
+    @property
+    def threads(self) -> int:
+        """Per model."""
+
+    def open_generator(self, *, use_fitted: bool) -> AbstractContextManager[OpenedGenerator]:
+        """Open the generator of the settings; its process ends with the context.
+
+        Args:
+            use_fitted: With the file fitted to this processor where there is one, else with the
+                original.
+
+        Raises:
+            ModelError: it cannot be opened.
+        """
+
+
+class Benchmark(Protocol):
+    """One comparison."""
+
+    @property
+    def name(self) -> str:
+        """As given on the command line."""
+
+    @property
+    def title(self) -> str:
+        """What is compared with what, in a line."""
+
+    @property
+    def quantities(self) -> tuple[Quantity, ...]:
+        """In the order in which they are shown."""
+
+    def open(self, workbench: Workbench) -> AbstractContextManager[Rounds]:
+        """Prepare both sides.
+
+        Raises:
+            NeedMissingError: something is missing here.
+        """
+
+
+class Status(StrEnum):
+    """How a benchmark ended."""
+
+    MET = "met"
+    MISSED = "missed"
+    UNMEASURED = "unmeasured"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """One quantity over all rounds."""
+
+    quantity: Quantity
+    ratios: tuple[float, ...]
+    """Of each round, above 1 where Plinth is better."""
+    median_ratio: float
+    baseline: float
+    """Median, in the quantity's unit."""
+    plinth: float
+    """Median, in the quantity's unit."""
+
+    @property
+    def is_met(self) -> bool:
+        """Whether the gate, if there is one, is reached."""
+        return self.quantity.gate is None or self.median_ratio >= self.quantity.gate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """The outcome of one benchmark."""
+
+    name: str
+    title: str
+    status: Status
+    measured: tuple[Measured, ...] = ()
+    """Empty where it could not be measured."""
+    conditions: Conditions
+    missing: str | None = None
+    """What is needed to measure it."""

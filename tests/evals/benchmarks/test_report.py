@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+import json
+
+from evals.benchmarks.report import result_lines, results_to_json
+from evals.benchmarks.running import run_benchmark
+from evals.benchmarks.types import Result, Status
+from tests.evals.benchmarks.conftest import Bench, Scripted
+
+
+def test_lines_show_ratio_spread_values_gate_and_conditions(bench: Bench) -> None:
+    rounds = [(10, 12), (20, 26), (10, 11), (10, 10), (10, 12)]
+    result = run_benchmark(Scripted(rounds), bench, tell=lambda _: None)
+    assert list(result_lines(result)) == [
+        "scripted: what is written against what is written",
+        "  speed      1.20 x (1.00 to 1.30), 10.0 -> 12.0 tokens/s; at least 1.10 x: met",
+        "  time       1.20 x (1.00 to 1.30), 100.0 -> 83.3 ms",
+        "    rounds: 5",
+        "    model: none",
+        "    calls: 11",
+        "  met",
+    ]
+
+
+def test_lines_of_a_missed_gate_say_so(bench: Bench) -> None:
+    result = run_benchmark(Scripted([(10, 10)] * 5), bench, tell=lambda _: None)
+    lines = list(result_lines(result))
+    assert lines[1].endswith("at least 1.10 x: NOT MET")
+    assert lines[-1] == "  missed"
+
+
+def test_lines_of_what_could_not_be_measured_say_what_is_needed() -> None:
+    result = Result(
+        name="a", title="b", status=Status.UNMEASURED, conditions={}, missing="needs a model"
+    )
+    assert list(result_lines(result)) == ["a: b", "  unmeasured: needs a model"]
+
+
+def test_json_holds_every_ratio(bench: Bench) -> None:
+    result = run_benchmark(Scripted([(10, 20)] * 5), bench, tell=lambda _: None)
+    (value,) = json.loads(json.dumps(results_to_json([result])))["benchmarks"]
+    assert value["status"] == "met"
+    assert value["missing"] is None
+    assert value["quantities"]["speed"] == {
+        "unit": "tokens/s",
+        "median_ratio": 2,
+        "ratios": [2] * 5,
+        "baseline": 10,
+        "plinth": 20,
+        "gate": 1.1,
+        "met": True,
+    }
+    assert value["conditions"]["model"] == "none"

@@ -1,0 +1,186 @@
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import threading
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+import models.fitting.fit as fitting
+from models.catalog import ModelEntry
+from models.errors import ModelError, ModelFileError, ModelFitError
+from models.fitting.fit import fit
+from models.fitting.record import file_in_use, read_record, record_path
+from models.staging import PARTIAL
+from tests.models.conftest import a_model
+from tests.models.fitting.child import ORIGINAL, Outcomes, a_trial
+
+SLOW = a_trial("", prefill=1.0, decode=1.0, kl=None)
+WRONG = a_trial("", kl=0.5)
+
+
+def fitted_files(folder: Path) -> list[str]:
+    return sorted(path.name for path in (folder / "tiny").glob("fitted-*.gguf"))
+
+
+def scratch(folder: Path) -> Path:
+    return folder / PARTIAL / ".fit-tiny"
+
+
+def test_fit_takes_a_faster_and_close_candidate_and_keeps_the_original(
+    generator: ModelEntry, folder: Path, outcomes: Outcomes
+) -> None:
+    outcomes(near_output=a_trial("near-output", prefill=1.3), q4_0=a_trial("q4_0"))
+    record = fit(generator, folder, threads=3)
+    assert record.recipe == "near-output"
+    # `near` and `output` could only be slower, and were not tried.
+    assert [attempt.recipe for attempt in record.attempts] == ["near-output", "q4_0"]
+    assert record.threads == 3
+    assert record.fitted is not None
+    assert (folder / "tiny" / record.fitted.path).read_text() == "GGUFnear-output"
+    assert fitted_files(folder) == [record.fitted.path]
+    assert (folder / "tiny" / "weight.gguf").read_bytes() == ORIGINAL
+    assert not scratch(folder).exists()
+    assert read_record(record_path(generator, folder)) == record
+    file = file_in_use(generator, folder, use_fitted=True)
+    assert (file.path.name, file.sha256) == (record.fitted.path, record.fitted.sha256)
+
+
+def test_fit_prefers_a_later_candidate_only_where_it_is_clearly_faster(
+    generator: ModelEntry, folder: Path, outcomes: Outcomes
+) -> None:
+    outcomes(near_output=a_trial("near-output"), q4_0=a_trial("q4_0", prefill=1.21))
+    assert fit(generator, folder).recipe == "near-output"
+    outcomes(near_output=a_trial("near-output"), q4_0=a_trial("q4_0", prefill=1.5))
+    assert fit(generator, folder, again=True).recipe == "q4_0"
+    assert len(fitted_files(folder)) == 1  # the earlier one is gone
+
+
+def test_fit_tries_the_smaller_change_where_the_larger_one_is_refused(
+    generator: ModelEntry, folder: Path, outcomes: Outcomes
+) -> None:
+    outcomes(near_output=WRONG, near=a_trial("near"), q4_0=SLOW)
+    record = fit(generator, folder)
+    assert record.recipe == "near"
+    assert [attempt.refusal is None for attempt in record.attempts] == [False, True, False]
+    outcomes(near_output=WRONG, near=SLOW, output=a_trial("output"), q4_0=SLOW)
+    assert fit(generator, folder, again=True).recipe == "output"
+
+
+def test_fit_without_a_good_candidate_keeps_the_original_and_says_why(
+    generator: ModelEntry, folder: Path, outcomes: Outcomes
+) -> None:
+    outcomes(near_output=SLOW, near=WRONG, output="no such type", q4_0="abort")
+    record = fit(generator, folder)
+    assert record.fitted is None
+    reasons = [str(attempt.refusal) for attempt in record.attempts]
+    assert "not faster" in reasons[0]
+    assert "predicts differently" in reasons[1]
+    assert reasons[2] == "no such type"
+    assert re.search("ended with -6: something was wrong", reasons[3])
+    assert fitted_files(folder) == []
+    file = file_in_use(generator, folder, use_fitted=True)
+    assert file.path.name == "weight.gguf"
+    assert "no candidate was both faster and as good" in file.reason
+
+
+def test_fit_again_measures_only_when_something_has_changed(
+    generator: ModelEntry, folder: Path, outcomes: Outcomes
+) -> None:
+    outcomes(near_output=a_trial("near-output"), q4_0=SLOW)
+    first = fit(generator, folder)
+    outcomes(near_output="asked again", near="x", output="x", q4_0="x")
+    assert fit(generator, folder) == first
+    assert first.fitted is not None
+    (folder / "tiny" / first.fitted.path).write_bytes(b"damaged")
+    assert fit(generator, folder).attempts[0].refusal == "asked again"
+
+
+def test_fit_that_is_interrupted_ends_its_process_and_leaves_nothing(
+    generator: ModelEntry, folder: Path, outcomes: Outcomes
+) -> None:
+    outcomes(near_output="wait")
+    processes = []
+
+    def interrupt(*, done_bytes: int, total_bytes: int, message: str) -> None:
+        processes.append(int(message.split()[-1]))
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fit(generator, folder, on_progress=interrupt)
+    with pytest.raises(ProcessLookupError):
+        os.kill(processes[0], 0)
+    assert not scratch(folder).exists()
+    assert fitted_files(folder) == []
+    assert not record_path(generator, folder).exists()
+
+
+def test_fit_removes_what_a_killed_one_left(
+    generator: ModelEntry, folder: Path, outcomes: Outcomes
+) -> None:
+    scratch(folder).mkdir(parents=True)
+    (scratch(folder) / "near.gguf").write_bytes(b"half")
+    orphan = folder / "tiny" / "fitted-near-000000000000.gguf"  # killed before its record
+    orphan.write_bytes(b"GGUF")
+    outcomes(near_output=a_trial("near-output"), q4_0=SLOW)
+    fit(generator, folder)
+    assert not scratch(folder).exists()
+    assert not orphan.exists()
+    assert len(fitted_files(folder)) == 1
+
+
+def test_fit_waits_for_another_one_and_takes_its_result(
+    generator: ModelEntry, folder: Path, outcomes: Outcomes
+) -> None:
+    outcomes(near_output=a_trial("near-output"), q4_0=SLOW)
+    first = fit(generator, folder)
+    outcomes(near_output="asked again")
+    waiting = threading.Event()
+    results = []
+
+    def on_progress(*, done_bytes: int, total_bytes: int, message: str) -> None:
+        assert "waiting" in message
+        waiting.set()
+
+    with (folder / PARTIAL / "tiny.lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        second = threading.Thread(
+            target=lambda: results.append(fit(generator, folder, on_progress=on_progress))
+        )
+        second.start()
+        assert waiting.wait(30)
+        assert results == []
+    second.join(30)
+    assert results == [first]
+
+
+def test_fit_on_a_full_disk_says_so_before_anything_is_made(
+    generator: ModelEntry, folder: Path, outcomes: Outcomes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outcomes(near_output="asked")
+    monkeypatch.setattr(fitting.shutil, "disk_usage", lambda _: SimpleNamespace(free=1000))
+    with pytest.raises(ModelFitError, match=r"needs .* bytes of disk.*plinth models fit tiny"):
+        fit(generator, folder)
+    assert not record_path(generator, folder).exists()
+
+
+def test_fit_that_cannot_write_is_a_known_error(
+    generator: ModelEntry, folder: Path, outcomes: Outcomes
+) -> None:
+    (folder / PARTIAL).write_text("a file where a folder belongs")
+    with pytest.raises(ModelFitError, match="cannot fit 'tiny'"):
+        fit(generator, folder)
+
+
+def test_fit_of_what_is_not_there_or_no_model_is_refused(
+    generator: ModelEntry, folder: Path
+) -> None:
+    (folder / "tiny" / "weight.gguf").unlink()
+    with pytest.raises(ModelFileError, match="missing"):
+        fit(generator, folder)
+    embedder = a_model(*generator.files).model_copy(update={"task": "embed"})
+    with pytest.raises(ModelError, match="only generators"):
+        fit(embedder, folder)
