@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from assistant.evidence.facts import states_date, states_number
 from assistant.evidence.sentences import EvidenceSentence, StemWeights, content_stems
+from assistant.passages import label, write_block, write_sentences
 from assistant.question import AskedValue, asked_value
 from assistant.settings import AnswerSettings
 from assistant.text import words
 from assistant.types import Hit, Span
 from models.protocols import Generator
-from models.types import FloatVector
+from models.types import Block, FloatVector
 
 OVERLAP_WEIGHT = 0.6
 """Weight of the share of the question's rare words that a sentence holds."""
@@ -32,7 +32,7 @@ SEPARATOR_TOKENS = 2
 class Context:
     """The evidence shown to the model."""
 
-    passages: tuple[str, ...]
+    passages: tuple[str | Block, ...]
     """As they stand in the prompt, best last: nearest to the question."""
     sentences: tuple[EvidenceSentence, ...]
     """Every sentence shown, best passage first, page order within each."""
@@ -118,6 +118,7 @@ def build_context(
     budget_tokens: int,
     least_relevance: float = 0.0,
     whole_passages: bool = False,
+    kept: Collection[int] = (),
 ) -> Context:
     """Choose sentences, best first, each with the one before it, until the rest says too little.
 
@@ -132,6 +133,7 @@ def build_context(
         budget_tokens: Most tokens of evidence; the best sentence is shown even if it is longer.
         least_relevance: Sentences below this share of the best score are left out, 0 to 1.
         whole_passages: Show the best passages whole instead of selected sentences.
+        kept: Indexes of the hits whose blocks the generator holds: no token of them is computed.
     """
     best = max(range(len(sentences)), key=lambda i: (scores[i], -i))
     costs = generator.count_tokens([s.text for s in sentences])
@@ -163,7 +165,12 @@ def build_context(
     order_of_hits = sorted(
         opened, key=lambda h: max(scores[i] for i in taken if sentences[i].hit_index == h)
     )
-    passages = tuple(render(hits[h], [s for s in shown if s.hit_index == h]) for h in order_of_hits)
+    passages = tuple(
+        (write_block if h in kept else write_sentences)(
+            hits[h], [s.span for s in shown if s.hit_index == h]
+        )
+        for h in order_of_hits
+    )
     return Context(passages, shown, sentences[best], scores[best])
 
 
@@ -180,30 +187,3 @@ def _with_leads(index: int, sentences: Sequence[EvidenceSentence]) -> set[int]:
     """An item is never shown without the lines that announce its list."""
     leads = sentences[index].leads
     return {index, *(i for i in range(index) if any(sentences[i] is lead for lead in leads))}
-
-
-def label(hit: Hit) -> str:
-    """Name a passage for model and matcher: title, headings, date where there is one."""
-    parts = [hit.chunk.title, hit.chunk.heading]
-    text = " > ".join(part for part in parts if part)
-    date = hit.document.effective_date
-    return f"{text} ({date})" if date else text
-
-
-def render(hit: Hit, sentences: Sequence[EvidenceSentence]) -> str:
-    """Write one passage as the model sees it: its label, then the sentences in page order.
-
-    Gaps are marked; line breaks of lists and tables are kept.
-    """
-    lines = [f"[{label(hit)}]\n"]
-    end = sentences[0].span.start
-    chunk = hit.chunk
-    for sentence in sentences:
-        between = chunk.text[end - chunk.span.start : sentence.span.start - chunk.span.start]
-        if re.search(r"\S", between):
-            lines.append(" … ")
-        elif between:
-            lines.append("\n" if "\n" in between else " ")
-        lines.append(re.sub(r"\s*\n\s*", "\n", sentence.text))
-        end = sentence.span.end
-    return "".join(lines)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from assistant.access import ReadableSet
@@ -16,7 +16,12 @@ from assistant.answer_text import (
 )
 from assistant.cancellation import Cancellation
 from assistant.confidence import confidence
-from assistant.context import Context, build_context, choose_hits, label, score_sentences
+from assistant.context import (
+    Context,
+    build_context,
+    choose_hits,
+    score_sentences,
+)
 from assistant.events import BestEvidence, Listener, QuestionResolved, SentenceChecked, TextPiece
 from assistant.evidence.attribution import ShownEvidence, Verdict
 from assistant.evidence.sentences import (
@@ -25,6 +30,7 @@ from assistant.evidence.sentences import (
     content_stems,
     read_sentences,
 )
+from assistant.passages import label, write_block
 from assistant.prompts.library import prompt_text, prompt_version
 from assistant.protocols import Retriever
 from assistant.question import AnswerForm, answer_form, check_question, resolve_follow_up
@@ -35,6 +41,7 @@ from assistant.types import (
     AbstentionReason,
     Answer,
     AnswerSentence,
+    ChunkId,
     Citation,
     Hit,
     ModelRecord,
@@ -98,11 +105,22 @@ class Engine:
         embedder: Embedder,
         generator: Generator,
         settings: AnswerSettings,
+        on_evidence: Callable[[Sequence[ChunkId]], None] = _ignore,
     ) -> None:
+        """Take the parts.
+
+        Args:
+            retriever: Finds passages within the asker's rights.
+            embedder: The one the index was made with.
+            generator: Phrases.
+            settings: How to answer.
+            on_evidence: Told which passages each answer is made from.
+        """
         self._retriever = retriever
         self._embedder = embedder
         self._generator = generator
         self._settings = settings
+        self._on_evidence = on_evidence
 
     def ask(
         self,
@@ -148,11 +166,14 @@ class Engine:
     def _choose_evidence(self, progress: _Progress, listener: Listener) -> ShownEvidence:
         progress.evidence = choose_hits(progress.hits, self._settings)
         hits = [progress.hits[index] for index in progress.evidence]
+        self._on_evidence([hit.chunk.chunk_id for hit in hits])
         sentences = read_sentences(hits, self._embedder)
         weights = StemWeights(sentence.stems for sentence in sentences)
         query_vector = self._embedder.embed_query(progress.resolved)
         scores = score_sentences(progress.resolved, query_vector, hits, sentences, weights)
         settings = self._settings
+        blocks = [write_block(hit) for hit in hits]
+        held = self._generator.holds(prompt_text("answer_head"), blocks)
         is_full = answer_form(progress.resolved) is AnswerForm.FULL
         context = build_context(
             hits,
@@ -162,6 +183,7 @@ class Engine:
             budget_tokens=settings.full_evidence_tokens if is_full else settings.evidence_tokens,
             least_relevance=settings.full_least_relevance if is_full else settings.least_relevance,
             whole_passages=not settings.select_sentences,
+            kept=[index for index, is_held in enumerate(held) if is_held],
         )
         progress.context = context
         progress.signals |= {

@@ -17,12 +17,16 @@ FAKE_EMBEDDER = "fake-embedder"
 FAKES = (FAKE_GENERATOR, FAKE_EMBEDDER)
 
 
-def build_generator(settings: ModelsSettings) -> Generator:
+def build_generator(settings: ModelsSettings, blocks: Path | None = None) -> Generator:
     """Return the generator of the settings; whoever calls closes it.
 
     Its process starts with the first request. The weights are the file fitted to this processor
     where there is one that agrees with everything and the settings do not forbid it.
     `fake-generator` names the stand-in.
+
+    Args:
+        settings: Which model, and how it runs.
+        blocks: The folder where computed passages are kept; None: in memory only.
 
     Raises:
         UnknownModelError: the name is not in the catalogue, or no generator's.
@@ -35,7 +39,7 @@ def build_generator(settings: ModelsSettings) -> Generator:
     model = _find(settings.generator, Task.GENERATE, settings.dir)
     file = file_in_use(model, settings.dir, use_fitted=settings.fitted == "auto")
     # Only whoever asks a question pays for this import.
-    from models.llama.client import LlamaGenerator
+    from models.llama.client import BlockSettings, LlamaGenerator
 
     return LlamaGenerator(
         model_path=file.path,
@@ -46,6 +50,11 @@ def build_generator(settings: ModelsSettings) -> Generator:
             settings.context_tokens, model.context_tokens or settings.context_tokens
         ),
         threads=settings.threads,
+        blocks=BlockSettings(
+            folder=blocks,
+            disk_bytes=settings.kept_bytes,
+            memory_bytes=settings.kept_memory_bytes,
+        ),
     )
 
 

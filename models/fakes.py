@@ -15,6 +15,7 @@ import numpy as np
 
 from models.errors import ContextOverflowError, ModelError, TextTooLongError
 from models.types import (
+    Block,
     EmbedderInfo,
     FinishReason,
     FloatMatrix,
@@ -88,6 +89,7 @@ class FakeGenerator:
             fingerprint=f"fake-{context_tokens}",
         )
         self._is_closed = False
+        self._kept: set[tuple[str, str, tuple[str, ...]]] = set()
 
     @property
     def info(self) -> GeneratorInfo:
@@ -100,13 +102,32 @@ class FakeGenerator:
 
     def stream(self, request: GenerationRequest) -> FakeStream:
         """Start a generation; it advances as it is iterated."""
-        if self._is_closed:
-            raise ModelError("this generator is closed; build another one")
-        return FakeStream(request, self._info.context_tokens, self._reply)
+        self._refuse_if_closed()
+        blocks = [one for one in request.prompt.passages if isinstance(one, Block)]
+        held = self.holds(request.prompt.head, blocks)
+        passages = tuple(map(_shown_text, request.prompt.passages))
+        attached = sum(
+            _count(_shown_text(b)) for b, is_held in zip(blocks, held, strict=True) if is_held
+        )
+        return FakeStream(request, passages, self._info.context_tokens, self._reply, attached)
+
+    def holds(self, head: str, blocks: Sequence[Block]) -> tuple[bool, ...]:
+        """Tell which blocks were kept for this head."""
+        return tuple((head, block.name, block.pieces) in self._kept for block in blocks)
+
+    def keep(self, head: str, block: Block) -> bool:
+        """Keep a block until the generator is closed."""
+        self._refuse_if_closed()
+        self._kept.add((head, block.name, block.pieces))
+        return True
 
     def close(self) -> None:
         """Refuse further requests."""
         self._is_closed = True
+
+    def _refuse_if_closed(self) -> None:
+        if self._is_closed:
+            raise ModelError("this generator is closed; build another one")
 
     def __enter__(self) -> Self:
         return self
@@ -124,9 +145,16 @@ class FakeStream:
     """A generation of `FakeGenerator`."""
 
     def __init__(
-        self, request: GenerationRequest, context_tokens: int, reply: str | None = None
+        self,
+        request: GenerationRequest,
+        passages: Sequence[str],
+        context_tokens: int,
+        reply: str | None,
+        attached_tokens: int,
     ) -> None:
         self._request = request
+        self._passages = passages
+        self._attached_tokens = attached_tokens
         self._reply = reply
         self._context_tokens = context_tokens
         self._arrived = time.monotonic()
@@ -152,11 +180,11 @@ class FakeStream:
 
     def _generate(self) -> Iterator[str]:
         prompt = self._request.prompt
-        prompt_tokens = sum(map(_count, (prompt.head, *prompt.passages, prompt.question))) + 1
+        prompt_tokens = sum(map(_count, (prompt.head, *self._passages, prompt.question))) + 1
         needed = prompt_tokens + self._request.max_tokens
         if needed > self._context_tokens:
             raise ContextOverflowError(needed_tokens=needed, context_tokens=self._context_tokens)
-        found, share = _best_sentence(prompt.passages, prompt.question)
+        found, share = _best_sentence(self._passages, prompt.question)
         reply = found if self._reply is None else self._reply
         finish_reason = FinishReason.STOP
         for piece in _pieces(_before_stop(reply, self._request.stop)):
@@ -173,13 +201,19 @@ class FakeStream:
             text="".join(self._emitted),
             finish_reason=finish_reason,
             prompt_tokens=prompt_tokens,
-            prompt_tokens_computed=prompt_tokens,
+            prompt_tokens_computed=prompt_tokens - self._attached_tokens,
             completion_tokens=len(self._emitted),
             ttft_ms=elapsed_ms,
             total_ms=elapsed_ms,
             mean_logprob=share - 1 if self._emitted else None,
             probe_log_odds=None if self._request.probe is None else 8 * share - 4,
         )
+
+
+def _shown_text(passage: str | Block) -> str:
+    if isinstance(passage, str):
+        return passage
+    return "".join(passage.pieces[index] for index in passage.shown)
 
 
 def _count(text: str) -> int:

@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from models.types import (
+    Block,
     EmbedderInfo,
     FloatMatrix,
     FloatVector,
@@ -53,6 +54,15 @@ class Generator(Protocol):
 
     def stream(self, request: GenerationRequest) -> GenerationStream:
         """Start a generation and return at once."""
+
+    def holds(self, head: str, blocks: Sequence[Block]) -> tuple[bool, ...]:
+        """Tell of each block whether a prompt with this head can use it without computing it."""
+
+    def keep(self, head: str, block: Block) -> bool:
+        """Compute a block for prompts with this head and keep it; tell whether it is kept now.
+
+        Gives way to every generation: what it has not finished then, it begins again afterwards.
+        """
 
     def close(self) -> None:
         """End the model and free its memory; idempotent. A closed generator refuses requests."""

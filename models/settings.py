@@ -8,6 +8,8 @@ from typing import Literal
 from platformdirs import user_cache_path
 from pydantic import BaseModel, ConfigDict, Field
 
+_GIGABYTE = 10**9
+
 
 class ModelsSettings(BaseModel):
     """`[models]` in plinth.toml, `PLINTH_MODELS__…` in the environment."""
@@ -27,3 +29,17 @@ class ModelsSettings(BaseModel):
     fitted: Literal["auto", "off"] = "auto"
     """`auto`: the weight file made for this processor by `plinth models fit`, where there is one;
     `off`: always the original, and `plinth models pull` makes none."""
+    kept_gb: float = Field(default=8.0, ge=0, le=10_000)
+    """Most gigabytes of computed passages in the data dir; 0 keeps none on disk."""
+    kept_memory_gb: float = Field(default=0.5, ge=0, le=1000)
+    """Most gigabytes of copies of them in memory."""
+
+    @property
+    def kept_bytes(self) -> int:
+        """Of the disk budget for computed passages."""
+        return int(self.kept_gb * _GIGABYTE)
+
+    @property
+    def kept_memory_bytes(self) -> int:
+        """Of the memory budget for computed passages."""
+        return int(self.kept_memory_gb * _GIGABYTE)

@@ -14,6 +14,21 @@ FloatMatrix = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Block:
+    """A passage in pieces, computed once as a whole and kept; a prompt may show some pieces of it.
+
+    What is shown was computed in sight of what is not: the model reads a sentence as it stood.
+    """
+
+    name: str
+    """Where it is kept: letters, digits and hyphens, one slash between its group and itself."""
+    pieces: tuple[str, ...]
+    """The whole passage when joined; each is tokenised by itself."""
+    shown: tuple[int, ...]
+    """Indexes of the pieces that are part of the prompt, ascending, at least one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Prompt:
     """A prompt in parts, so that parts can be cached and no text can pose as another part.
 
@@ -23,13 +38,16 @@ class Prompt:
 
     head: str
     """The fixed instruction, equal for every question of a prompt version: cached once."""
-    passages: tuple[str, ...]
+    passages: tuple[str | Block, ...]
     """Evidence texts, unnumbered and independent of their position; may be empty."""
     question: str
     """Everything after the passages: the question and how to answer it."""
 
     def __repr__(self) -> str:
-        sizes = [len(passage) for passage in self.passages]
+        sizes = [
+            len(one) if isinstance(one, str) else sum(len(one.pieces[i]) for i in one.shown)
+            for one in self.passages
+        ]
         return (
             f"Prompt(head={len(self.head)} chars, passages={sizes}, question={len(self.question)})"
         )

@@ -14,6 +14,7 @@ from sqlalchemy import Select, and_, func, select
 from assistant.access import OPERATOR, ReadableSet
 from assistant.errors import IndexDamagedError, StoreError, UnknownNameError, WriterBusyError
 from assistant.store import people, queries
+from assistant.store.blocks import KeptBlocks
 from assistant.store.conversations import Conversations
 from assistant.store.database import Database
 from assistant.store.documents import (
@@ -116,12 +117,14 @@ class Catalog:
     Attributes:
         conversations: What people asked; read and written beside the one writer of documents.
         jobs: Work left for that writer.
+        blocks: Passages that the generator keeps computed.
     """
 
     def __init__(self, layout: Layout, database: Database) -> None:
         self._database = database
         self._folder = IndexFolder(layout.index)
         self._originals = Originals(layout.originals)
+        self.blocks = KeptBlocks(layout.blocks)
         self.conversations = Conversations(database)
         self.jobs = Jobs(database)
 
@@ -196,7 +199,7 @@ class Catalog:
         """
         index = self.open_index(reuse={})
         with self._database.reading() as session:
-            return traces(session, index, self._originals, of)
+            return traces(session, index, self._originals, self.blocks, of)
 
     def document(self, document_id: DocumentId, readable: ReadableSet) -> DocumentDetail:
         """Return a document with its versions and the pages of the current one.

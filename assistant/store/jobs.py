@@ -107,6 +107,13 @@ class Jobs:
         with self._database.reading() as session:
             return _jobs(session, JobRow.kind.in_(wanted))
 
+    def has_work(self) -> bool:
+        """Tell whether something waits or is being done, whatever it is."""
+        over = [state.value for state in JobState if state.is_over]
+        unfinished = select(JobRow.id).where(JobRow.state.not_in(over)).limit(1)
+        with self._database.reading() as session:
+            return session.scalar(unfinished) is not None
+
     def files(self, job_id: int) -> tuple[JobFile, ...]:
         """Return the files of a job in the order they were added."""
         with self._database.reading() as session:

@@ -29,6 +29,11 @@ class Layout:
         return self.root / "originals"
 
     @property
+    def blocks(self) -> Path:
+        """Passages as the generator has computed them, a folder for each content."""
+        return self.root / "blocks"
+
+    @property
     def lock(self) -> Path:
         """Held by whoever writes."""
         return self.root / "writer.lock"

@@ -8,6 +8,7 @@ import numpy as np
 from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
+from assistant.store.blocks import KeptBlocks
 from assistant.store.index import Index
 from assistant.store.originals import Originals
 from assistant.store.queries import listed
@@ -45,6 +46,8 @@ class Traces:
     """In the files of the current index generation."""
     n_files: int
     """Kept original bytes."""
+    n_blocks: int
+    """Passages as the generator has computed them."""
     n_replies: int
     """Stored replies that show its text."""
     n_twins: int
@@ -54,7 +57,7 @@ class Traces:
     def is_none(self) -> bool:
         """Whether nothing is left, but for what other documents with equal bytes hold."""
         own = self.n_documents + self.n_replies
-        shared = self.n_pages + self.n_chunks + self.n_vectors + self.n_files
+        shared = self.n_pages + self.n_chunks + self.n_vectors + self.n_files + self.n_blocks
         return own == 0 and (shared == 0 or self.n_twins > 0)
 
 
@@ -75,7 +78,9 @@ def footprint(session: Session, document_id: DocumentId) -> Footprint:
     )
 
 
-def traces(session: Session, index: Index, originals: Originals, of: Footprint) -> Traces:
+def traces(
+    session: Session, index: Index, originals: Originals, blocks: KeptBlocks, of: Footprint
+) -> Traces:
     """Count what a data dir holds of a footprint."""
 
     def count(row: type[Base], condition: ColumnElement[bool]) -> int:
@@ -94,6 +99,7 @@ def traces(session: Session, index: Index, originals: Originals, of: Footprint) 
             int(np.isin(segment.chunk_ids, wanted).sum()) for segment in index.segments.values()
         ),
         n_files=sum(originals.path(version).exists() for version in of.versions),
+        n_blocks=blocks.count(of.content_ids),
         n_replies=count(TurnDocumentRow, TurnDocumentRow.document_id == of.document_id),
         n_twins=len(frozenset(session.scalars(twins))),
     )

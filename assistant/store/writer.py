@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from assistant.access import Role
 from assistant.errors import UnknownNameError
 from assistant.store import people, queries
+from assistant.store.blocks import KeptBlocks
 from assistant.store.catalog import Catalog, open_database
 from assistant.store.conversations import forget_documents
 from assistant.store.database import Database
@@ -74,6 +75,7 @@ class CatalogWriter:
         self._database = database
         self._folder = IndexFolder(layout.index)
         self._originals = Originals(layout.originals)
+        self._blocks = KeptBlocks(layout.blocks)
         self._kept: set[Version] = set()  # originals on their way to a publish
         self.catalog = Catalog(layout, database)
 
@@ -153,6 +155,7 @@ class CatalogWriter:
         for version in self._originals.versions():
             if version not in versions:
                 self._originals.remove(version)
+        self._remove_blocks()
 
     def _after_deletion(self, session: Session) -> tuple[frozenset[Version], IndexRefresh]:
         session.flush()
@@ -166,8 +169,13 @@ class CatalogWriter:
         self._folder.remove_except(refresh.segments)
         for version in gone - self._kept:
             self._originals.remove(version)
+        self._remove_blocks()
         if gone or has_removed:
             self._database.forget_deleted()
+
+    def _remove_blocks(self) -> None:
+        with self._database.reading() as session:
+            self._blocks.remove_except(frozenset(session.scalars(select(ContentRow.id))))
 
     # Collections and grants
 

@@ -83,7 +83,7 @@ class GeneratorChild:
         if self._open_error is not None:
             raise self._open_error
 
-    def ask(self, message: wire.Generate | wire.Count) -> Replies:
+    def ask(self, message: wire.Generate | wire.Count | wire.Keep | wire.Find) -> Replies:
         """Send a request and return where its replies will arrive."""
         replies: Replies = SimpleQueue()
         with self._replies_lock:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from importlib.metadata import version
 from itertools import count
 from pathlib import Path
@@ -17,8 +18,20 @@ from models.llama import wire
 from models.llama.child import GeneratorChild
 from models.llama.prompt_formats import PromptFormat, find_format
 from models.processors import physical_cores
-from models.types import FinishReason, Generation, GenerationRequest, GeneratorInfo
+from models.types import Block, FinishReason, Generation, GenerationRequest, GeneratorInfo
 
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BlockSettings:
+    """Where computed passages are kept and how many bytes of them."""
+
+    folder: Path | None = None
+    """None: in memory only."""
+    disk_bytes: int = 0
+    memory_bytes: int = 0
+
+
+IN_MEMORY = BlockSettings()
 _NOT_BEGUN = Generation(
     text="",
     finish_reason=FinishReason.CANCELLED,
@@ -105,6 +118,7 @@ class LlamaGenerator:
         prompt_format: str,
         context_tokens: int,
         threads: int,
+        blocks: BlockSettings = IN_MEMORY,
     ) -> None:
         """Start nothing yet.
 
@@ -115,7 +129,9 @@ class LlamaGenerator:
             prompt_format: A key of `models.llama.prompt_formats.PROMPT_FORMATS`.
             context_tokens: Prompt and reply together; at most what the model was trained for.
             threads: 0: one for each physical core.
+            blocks: Where computed passages are kept.
         """
+        prompt = find_format(prompt_format)
         self._opening: wire.Open = {
             "type": "open",
             "id": wire.OPEN_ID,
@@ -123,12 +139,18 @@ class LlamaGenerator:
             "prompt_format": prompt_format,
             "context_tokens": context_tokens,
             "threads": threads or physical_cores(),
+            "blocks": {
+                "folder": None if blocks.folder is None else str(blocks.folder),
+                "disk_bytes": blocks.disk_bytes,
+                "memory_bytes": blocks.memory_bytes,
+                "key": _blocks_key(sha256),
+            },
         }
         self._info = GeneratorInfo(
             name=name,
             sha256=sha256,
             context_tokens=context_tokens,
-            fingerprint=_fingerprint(sha256, find_format(prompt_format), context_tokens),
+            fingerprint=_fingerprint(sha256, prompt, context_tokens),
         )
         self._ids = count(wire.OPEN_ID + 1)
         self._lock = threading.Lock()
@@ -152,12 +174,33 @@ class LlamaGenerator:
         if not texts:
             return ()
         child = self._open_child()
-        with self._lock:
-            request_id = next(self._ids)
-        reply = child.ask({"type": "count", "id": request_id, "texts": list(texts)}).get()
+        reply = child.ask({"type": "count", "id": self._next_id(), "texts": list(texts)}).get()
         if reply is None or reply["type"] != "counted":
             raise self._end_error(child)
         return tuple(reply["counts"])
+
+    def holds(self, head: str, blocks: Sequence[Block]) -> tuple[bool, ...]:
+        """Look for the blocks' files in the child, also while a generation runs."""
+        if not blocks:
+            return ()
+        child = self._open_child()
+        wanted = [wire.block_json(block) for block in blocks]
+        reply = child.ask(
+            {"type": "find", "id": self._next_id(), "head": head, "blocks": wanted}
+        ).get()
+        if reply is None or reply["type"] != "found":
+            raise self._end_error(child)
+        return tuple(reply["held"])
+
+    def keep(self, head: str, block: Block) -> bool:
+        """Have the child compute the block whenever it has nothing else to do; wait for it."""
+        child = self._open_child()
+        reply = child.ask(
+            {"type": "keep", "id": self._next_id(), "head": head, "block": wire.block_json(block)}
+        ).get()
+        if reply is None or reply["type"] != "kept":
+            raise self._end_error(child)
+        return reply["is_held"]
 
     def stream(self, request: GenerationRequest) -> LlamaStream:
         """Queue a generation and return at once."""
@@ -239,6 +282,10 @@ class LlamaGenerator:
         if child is not None:
             child.send({"type": "cancel", "id": request_id})
 
+    def _next_id(self) -> int:
+        with self._lock:
+            return next(self._ids)
+
     def _refuse_if_closed(self) -> None:
         if self._is_closed:
             raise ModelError(f"the generator {self._info.name!r} is closed; build another one")
@@ -250,6 +297,11 @@ class LlamaGenerator:
         except ModelError as closed:
             return closed
         return child.crash_error()
+
+
+def _blocks_key(sha256: str) -> str:
+    """Name what a computed passage depends on beside its tokens and the head's."""
+    return repr((sha256, version("llama-cpp-python"), "f16", "flash-attention"))
 
 
 def _fingerprint(sha256: str, prompt_format: PromptFormat, context_tokens: int) -> str:

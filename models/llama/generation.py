@@ -1,22 +1,34 @@
-"""One greedy generation: render the prompt, compute it, sample, emit, probe."""
+"""One greedy generation: render the prompt, compute or attach it, sample, emit, probe."""
 
 from __future__ import annotations
 
+import hashlib
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from models.errors import ContextOverflowError
-from models.llama.context import ComputationCancelled, LlamaContext, Unit
+from models.llama.block_store import BlockPlace, BlockStore, State
+from models.llama.context import BlockUnit, ComputationCancelled, LlamaContext, Tokens, Unit
 from models.llama.emission import Emission
 from models.llama.model import LlamaModel
 from models.llama.prompt_formats import PromptFormat
-from models.types import FinishReason, FloatVector, Generation, GenerationRequest, Probe, Prompt
+from models.types import (
+    Block,
+    FinishReason,
+    FloatVector,
+    Generation,
+    GenerationRequest,
+    Probe,
+    Prompt,
+)
 
 _SEPARATOR = "\n\n"
+_KEY_CHARS = 32
 
 
 @dataclass(slots=True)
@@ -24,8 +36,8 @@ class _Progress:
     """What has happened so far in a generation; the result is made from it."""
 
     prompt_tokens: int
-    reused_tokens: int
     started_s: float
+    computed_tokens: int = 0
     finish_reason: FinishReason = FinishReason.CANCELLED
     text: list[str] = field(default_factory=list)
     logprobs: list[float] = field(default_factory=list)
@@ -46,11 +58,28 @@ class LlamaGeneration:
         prompt_format: PromptFormat,
         *,
         context_tokens: int,
+        blocks: BlockStore,
+        blocks_key: str,
+        spare_threads: int,
     ) -> None:
+        """Take the parts.
+
+        Args:
+            model: Tokenises.
+            context: Computes; nobody else uses it.
+            prompt_format: Of the model.
+            context_tokens: Prompt and reply together.
+            blocks: Keeps computed passages.
+            blocks_key: Of all that makes them valid, but for their tokens and the head's.
+            spare_threads: For computing what nobody waits for.
+        """
         self._model = model
         self._context = context
         self._format = prompt_format
         self._context_tokens = context_tokens
+        self._blocks = blocks
+        self._blocks_key = blocks_key
+        self._spare_threads = spare_threads
 
     def render(self, prompt: Prompt) -> list[Unit]:
         """Return the prompt's tokens: the head, each passage, the question.
@@ -60,14 +89,39 @@ class LlamaGeneration:
         """
         text, control = self._model.tokenise, self._model.tokenise_control
         return [
-            (
-                *control(self._format.head_start),
-                *text(prompt.head),
-                *control(self._format.head_end),
+            self._render_head(prompt.head),
+            *(
+                self._render_block(passage)
+                if isinstance(passage, Block)
+                else tuple(text(passage) + text(_SEPARATOR))
+                for passage in prompt.passages
             ),
-            *(tuple(text(passage) + text(_SEPARATOR)) for passage in prompt.passages),
             (*text(prompt.question), *control(self._format.reply_start)),
         ]
+
+    def holds(self, head: str, block: Block) -> bool:
+        """Tell whether a block is kept; safe from any thread."""
+        return self._blocks.holds(self._place(self._render_head(head), self._render_block(block)))
+
+    def keep(self, head: str, block: Block) -> bool:
+        """Compute a block if it is not kept, keep it, and tell whether it is kept now.
+
+        Raises:
+            ComputationCancelled: nothing is kept.
+        """
+        head_tokens, unit = self._render_head(head), self._render_block(block)
+        place = self._place(head_tokens, unit)
+        if self._blocks.holds(place):
+            return True
+        if len(head_tokens) + len(unit.tokens) > self._context_tokens:
+            return False
+        # With all of them, whatever else wants the processor meanwhile would wait.
+        state = self._context.compute_block(head_tokens, unit, threads=self._spare_threads)
+        try:
+            self._blocks.save(place, state)
+        except OSError as error:
+            print(f"cannot keep a computed passage: {error}", file=sys.stderr, flush=True)
+        return self._blocks.holds(place)
 
     def generate(self, request: GenerationRequest, emit: Callable[[str], None]) -> Generation:
         """Generate a reply.
@@ -82,19 +136,18 @@ class LlamaGeneration:
         started_s = time.perf_counter()
         units = self.render(request.prompt)
         probe = self._render_probe(request.probe) if request.probe else ()
-        prompt_tokens = sum(map(len, units))
-        needed_tokens = prompt_tokens + request.max_tokens + len(probe)
+        # A block is in the cache as a whole before its hidden pieces are removed.
+        whole_tokens = sum(len(u.tokens) if isinstance(u, BlockUnit) else len(u) for u in units)
+        needed_tokens = whole_tokens + request.max_tokens + len(probe)
         if needed_tokens > self._context_tokens:
             raise ContextOverflowError(
                 needed_tokens=needed_tokens, context_tokens=self._context_tokens
             )
-        progress = _Progress(
-            prompt_tokens=prompt_tokens,
-            reused_tokens=self._context.reuse(units),
-            started_s=started_s,
-        )
+        progress = _Progress(prompt_tokens=sum(map(len, units)), started_s=started_s)
         try:
-            self._context.compute_prompt(units)
+            states = self._states(units, progress)
+            self._context.reuse(units)
+            progress.computed_tokens += self._context.compute_prompt(units, states)
             finish_reason, pending = self._reply(request, progress, emit)
             if request.probe:
                 self._context.compute((*pending, *probe))
@@ -104,9 +157,46 @@ class LlamaGeneration:
             pass  # the progress so far is the result
         return _outcome(progress)
 
+    def _states(self, units: Sequence[Unit], progress: _Progress) -> dict[BlockUnit, State]:
+        """Return the states of a prompt's blocks; what is not there any more is computed.
+
+        That is not kept: its document may have been deleted since it was found.
+        """
+        head = units[0]
+        assert not isinstance(head, BlockUnit)
+        states = {}
+        for unit in units:
+            if isinstance(unit, BlockUnit):
+                state = self._blocks.load(self._place(head, unit))
+                if state is None:
+                    state = self._context.compute_block(head, unit)
+                    progress.computed_tokens += len(unit.tokens)
+                states[unit] = state
+        return states
+
+    def _place(self, head: Tokens, block: BlockUnit) -> BlockPlace:
+        parts = (self._blocks_key, head, block.tokens)
+        key = hashlib.sha256(repr(parts).encode()).hexdigest()[:_KEY_CHARS]
+        return BlockPlace(name=block.name, key=key)
+
+    def _render_head(self, head: str) -> Tokens:
+        control = self._model.tokenise_control
+        return (
+            *control(self._format.head_start),
+            *self._model.tokenise(head),
+            *control(self._format.head_end),
+        )
+
+    def _render_block(self, block: Block) -> BlockUnit:
+        text = self._model.tokenise
+        pieces = [tuple(text(piece)) for piece in block.pieces]
+        # What follows it must not run on from its last line, whichever piece that is.
+        end = len(pieces)
+        return BlockUnit(block.name, (*pieces, tuple(text(_SEPARATOR))), (*block.shown, end))
+
     def _reply(
         self, request: GenerationRequest, progress: _Progress, emit: Callable[[str], None]
-    ) -> tuple[FinishReason, Unit]:
+    ) -> tuple[FinishReason, Tokens]:
         """Sample until the end; return why it ended and the reply's token not yet computed."""
         emission = Emission(request.stop)
 
@@ -137,7 +227,7 @@ class LlamaGeneration:
             progress.ttft_ms = progress.elapsed_ms()
         return token
 
-    def _render_probe(self, probe: Probe) -> Unit:
+    def _render_probe(self, probe: Probe) -> Tokens:
         control = self._model.tokenise_control
         return (
             *control(self._format.reply_end),
@@ -167,7 +257,7 @@ def _outcome(progress: _Progress) -> Generation:
         text="".join(progress.text),
         finish_reason=progress.finish_reason,
         prompt_tokens=progress.prompt_tokens,
-        prompt_tokens_computed=progress.prompt_tokens - progress.reused_tokens,
+        prompt_tokens_computed=progress.computed_tokens,
         completion_tokens=n_sampled,
         ttft_ms=total_ms if progress.ttft_ms is None else progress.ttft_ms,
         total_ms=total_ms,

@@ -10,20 +10,56 @@ import signal
 import sys
 import threading
 import traceback
+from collections import deque
 from pathlib import Path
-from queue import SimpleQueue
 from typing import BinaryIO, NoReturn, assert_never
 
 from models.errors import ContextOverflowError, ModelFileError
 from models.llama import wire
-from models.llama.context import LlamaContext
+from models.llama.block_store import BlockStore
+from models.llama.context import ComputationCancelled, LlamaContext
 from models.llama.generation import LlamaGeneration
 from models.llama.model import LlamaModel
 from models.llama.prompt_formats import find_format
 
 
+class Work:
+    """What waits to be computed: generations before blocks, each in order of arrival."""
+
+    def __init__(self) -> None:
+        self._generations: deque[wire.Generate] = deque()
+        self._blocks: deque[wire.Keep] = deque()
+        self._changed = threading.Condition()
+
+    @property
+    def has_generation(self) -> bool:
+        """Whether somebody waits for an answer."""
+        return bool(self._generations)
+
+    def put(self, message: wire.Generate | wire.Keep) -> None:
+        """Add to the end."""
+        with self._changed:
+            if message["type"] == "generate":
+                self._generations.append(message)
+            else:
+                self._blocks.append(message)
+            self._changed.notify()
+
+    def put_back(self, message: wire.Keep) -> None:
+        """Add what gave way, to be next of its kind."""
+        with self._changed:
+            self._blocks.appendleft(message)
+            self._changed.notify()
+
+    def take(self) -> wire.Generate | wire.Keep:
+        """Wait for work and return it."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._generations or self._blocks)
+            return self._generations.popleft() if self._generations else self._blocks.popleft()
+
+
 class GeneratorProcess:
-    """Serves one parent: a thread reads and counts tokens, the main thread generates.
+    """Serves one parent: the main thread computes, another reads and answers what needs none.
 
     Errors that are not the request's end the process: a fresh one is right for sure.
     """
@@ -32,9 +68,11 @@ class GeneratorProcess:
         self._requests = requests
         self._replies = replies
         self._replies_lock = threading.Lock()
-        self._waiting: SimpleQueue[wire.Generate] = SimpleQueue()
+        self._work = Work()
         self._model: LlamaModel | None = None
+        self._generation: LlamaGeneration | None = None
         self._running_id = wire.OPEN_ID
+        self._gives_way = False
         self._cancelled_id = wire.OPEN_ID - 1
 
     def run(self) -> None:
@@ -44,13 +82,17 @@ class GeneratorProcess:
             raise ValueError(f"the first message is {opening['type']!r}, not 'open'")
         threading.Thread(target=self._read, name="requests", daemon=True).start()
         try:
-            generation = self._open(opening)
+            generation = self._generation = self._open(opening)
         except ModelFileError as error:
             self._send(wire.failed_message(wire.OPEN_ID, error))
             return
         self._send({"type": "ready", "id": wire.OPEN_ID})
         while True:
-            self._generate(generation, self._waiting.get())
+            message = self._work.take()
+            if message["type"] == "generate":
+                self._generate(generation, message)
+            else:
+                self._keep(generation, message)
 
     def _open(self, opening: wire.Open) -> LlamaGeneration:
         prompt_format = find_format(opening["prompt_format"])
@@ -60,11 +102,27 @@ class GeneratorProcess:
             model,
             context_tokens=opening["context_tokens"],
             threads=opening["threads"],
-            is_cancelled=lambda: self._cancelled_id == self._running_id,
+            is_cancelled=self._is_cancelled,
         )
         self._model = model
+        blocks = opening["blocks"]
         return LlamaGeneration(
-            model, context, prompt_format, context_tokens=opening["context_tokens"]
+            model,
+            context,
+            prompt_format,
+            context_tokens=opening["context_tokens"],
+            blocks=BlockStore(
+                None if blocks["folder"] is None else Path(blocks["folder"]),
+                disk_bytes=blocks["disk_bytes"],
+                memory_bytes=blocks["memory_bytes"],
+            ),
+            blocks_key=blocks["key"],
+            spare_threads=max(1, opening["threads"] - 1),
+        )
+
+    def _is_cancelled(self) -> bool:
+        return self._cancelled_id == self._running_id or (
+            self._gives_way and self._work.has_generation
         )
 
     def _generate(self, generation: LlamaGeneration, message: wire.Generate) -> None:
@@ -80,17 +138,30 @@ class GeneratorProcess:
         else:
             self._send(wire.finished_message(request_id, result))
 
+    def _keep(self, generation: LlamaGeneration, message: wire.Keep) -> None:
+        self._running_id, self._gives_way = message["id"], True
+        try:
+            is_held = generation.keep(message["head"], wire.read_block(message["block"]))
+        except ComputationCancelled:
+            self._work.put_back(message)
+        else:
+            self._send({"type": "kept", "id": message["id"], "is_held": is_held})
+        finally:
+            self._gives_way = False
+
     def _read(self) -> None:
         for line in self._requests:
             message = wire.decode_request(line)
             match message["type"]:
-                case "generate":
-                    self._waiting.put(message)
+                case "generate" | "keep":
+                    self._work.put(message)
                 case "cancel":
                     # Ids grow: a late cancellation of an ended request must not undo this one.
                     self._cancelled_id = max(self._cancelled_id, message["id"])
                 case "count":
                     self._count(message)
+                case "find":
+                    self._find(message)
                 case "open":
                     raise ValueError("a second model cannot be opened")
                 case _:
@@ -102,6 +173,13 @@ class GeneratorProcess:
             raise ValueError("tokens cannot be counted before the model is ready")
         counts = [len(self._model.tokenise(text)) for text in message["texts"]]
         self._send({"type": "counted", "id": message["id"], "counts": counts})
+
+    def _find(self, message: wire.Find) -> None:
+        if self._generation is None:
+            raise ValueError("blocks cannot be found before the model is ready")
+        blocks = map(wire.read_block, message["blocks"])
+        held = [self._generation.holds(message["head"], block) for block in blocks]
+        self._send({"type": "found", "id": message["id"], "held": held})
 
     def _send(self, message: wire.Reply) -> None:
         with self._replies_lock:

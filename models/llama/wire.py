@@ -6,7 +6,7 @@ import json
 from typing import Literal, TypedDict
 
 from models.errors import ContextOverflowError, ModelError, ModelFileError
-from models.types import FinishReason, Generation, GenerationRequest, Probe, Prompt
+from models.types import Block, FinishReason, Generation, GenerationRequest, Probe, Prompt
 
 OPEN_ID = 0
 """Identifies the opening; requests count up from 1."""
@@ -21,6 +21,24 @@ class Open(TypedDict):
     prompt_format: str
     context_tokens: int
     threads: int
+    blocks: BlocksJson
+
+
+class BlocksJson(TypedDict):
+    """Where computed passages are kept, how much of them, and for what they are valid."""
+
+    folder: str | None
+    disk_bytes: int
+    memory_bytes: int
+    key: str
+
+
+class BlockJson(TypedDict):
+    """A `models.types.Block`."""
+
+    name: str
+    pieces: list[str]
+    shown: list[int]
 
 
 class ProbeJson(TypedDict):
@@ -37,7 +55,7 @@ class Generate(TypedDict):
     type: Literal["generate"]
     id: int
     head: str
-    passages: list[str]
+    passages: list[str | BlockJson]
     question: str
     max_tokens: int
     stop: list[str]
@@ -57,6 +75,24 @@ class Count(TypedDict):
     type: Literal["count"]
     id: int
     texts: list[str]
+
+
+class Keep(TypedDict):
+    """Compute and keep a block while no generation is wanted. Answered by `Kept`."""
+
+    type: Literal["keep"]
+    id: int
+    head: str
+    block: BlockJson
+
+
+class Find(TypedDict):
+    """Which blocks are kept? Answered by `Found`, also while a generation runs."""
+
+    type: Literal["find"]
+    id: int
+    head: str
+    blocks: list[BlockJson]
 
 
 class Ready(TypedDict):
@@ -98,6 +134,22 @@ class Counted(TypedDict):
     counts: list[int]
 
 
+class Kept(TypedDict):
+    """Whether the block is kept now; not if it is too long, the disk full or the budget small."""
+
+    type: Literal["kept"]
+    id: int
+    is_held: bool
+
+
+class Found(TypedDict):
+    """Whether each block is kept, in order."""
+
+    type: Literal["found"]
+    id: int
+    held: list[bool]
+
+
 class Failed(TypedDict):
     """The request, or the opening, was refused; `overflow` holds needed and available tokens."""
 
@@ -107,8 +159,8 @@ class Failed(TypedDict):
     overflow: tuple[int, int] | None
 
 
-Request = Open | Generate | Cancel | Count
-Reply = Ready | Piece | Finished | Counted | Failed
+Request = Open | Generate | Cancel | Count | Keep | Find
+Reply = Ready | Piece | Finished | Counted | Kept | Found | Failed
 
 
 def encode(message: Request | Reply) -> bytes:
@@ -141,7 +193,10 @@ def generate_message(request_id: int, request: GenerationRequest) -> Generate:
         "type": "generate",
         "id": request_id,
         "head": request.prompt.head,
-        "passages": list(request.prompt.passages),
+        "passages": [
+            passage if isinstance(passage, str) else block_json(passage)
+            for passage in request.prompt.passages
+        ],
         "question": request.prompt.question,
         "max_tokens": request.max_tokens,
         "stop": list(request.stop),
@@ -154,13 +209,26 @@ def read_generate(message: Generate) -> GenerationRequest:
     return GenerationRequest(
         prompt=Prompt(
             head=message["head"],
-            passages=tuple(message["passages"]),
+            passages=tuple(
+                passage if isinstance(passage, str) else read_block(passage)
+                for passage in message["passages"]
+            ),
             question=message["question"],
         ),
         max_tokens=message["max_tokens"],
         stop=tuple(message["stop"]),
         probe=Probe(**message["probe"]) if message["probe"] else None,
     )
+
+
+def block_json(block: Block) -> BlockJson:
+    """Return a block as JSON."""
+    return {"name": block.name, "pieces": list(block.pieces), "shown": list(block.shown)}
+
+
+def read_block(block: BlockJson) -> Block:
+    """Return the block in JSON."""
+    return Block(name=block["name"], pieces=tuple(block["pieces"]), shown=tuple(block["shown"]))
 
 
 def finished_message(request_id: int, generation: Generation) -> Finished:

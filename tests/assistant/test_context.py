@@ -4,8 +4,9 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from assistant.context import Context, build_context, choose_hits, label, score_sentences
+from assistant.context import Context, build_context, choose_hits, score_sentences
 from assistant.evidence.sentences import StemWeights, read_sentences
+from assistant.passages import label
 from assistant.settings import AnswerSettings
 from assistant.types import Hit
 from models.fakes import FakeEmbedder, FakeGenerator

@@ -10,6 +10,8 @@ from assistant.cancellation import Cancellation
 from assistant.engine import Engine
 from assistant.errors import InvalidQuestionError, QuestionCancelledError
 from assistant.events import BestEvidence, Event, QuestionResolved, SentenceChecked, TextPiece
+from assistant.passages import write_block
+from assistant.prompts.library import prompt_text
 from assistant.reply_json import reply_to_json
 from assistant.settings import AnswerSettings
 from assistant.types import Abstention, AbstentionReason, Answer, Hit, Support
@@ -59,6 +61,26 @@ def test_ask_answers_with_verbatim_citations_of_what_was_shown(
     assert reply.sentences[0].citations == (0,)
     assert reply.record.passages[0].shown
     assert reply.record.index_generation == 7
+
+
+def test_ask_computes_no_token_of_a_kept_passage(make_hit: Callable[..., Hit]) -> None:
+    hit, other = make_hit(LEAVE, score=0.9), make_hit("Leave is agreed early.", score=0.8)
+    generator, used = FakeGenerator(), []
+    engine = Engine(
+        retriever=ListRetriever((hit, other)),
+        embedder=FakeEmbedder(),
+        generator=generator,
+        settings=AnswerSettings(min_confidence=0.0),
+        on_evidence=used.extend,
+    )
+    cold = engine.ask(QUESTION, readable=OPERATOR)
+    generator.keep(prompt_text("answer_head"), write_block(hit))
+    warm = engine.ask(QUESTION, readable=OPERATOR)
+    assert warm.text == cold.text
+    assert warm.record.passages[0].shown == cold.record.passages[0].shown
+    saved = cold.record.usage.prompt_tokens_computed - warm.record.usage.prompt_tokens_computed
+    assert saved > 5
+    assert used[:2] == [hit.chunk.chunk_id, other.chunk.chunk_id]
 
 
 def test_ask_with_nothing_readable_abstains_without_generating(

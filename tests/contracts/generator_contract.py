@@ -11,7 +11,7 @@ import pytest
 
 from models.errors import ContextOverflowError, ModelError
 from models.protocols import Generator
-from models.types import FinishReason, GenerationRequest, Probe, Prompt
+from models.types import Block, FinishReason, GenerationRequest, Probe, Prompt
 
 PASSAGES = (
     "The annual leave of a full-time employee is 27 working days, and up to five unused days "
@@ -30,6 +30,23 @@ OTHER = replace(
     REQUEST,
     prompt=replace(REQUEST.prompt, question="Who consents to travel by train in first class?"),
 )
+
+
+BLOCK = Block(
+    name="1/2",
+    pieces=(
+        "[Handbook]\n",
+        "The annual leave of a full-time employee is 27 working days.",
+        " Unused days expire at the end of March.",
+    ),
+    shown=(0, 1),
+)
+WITH_BLOCK = replace(REQUEST, prompt=replace(REQUEST.prompt, passages=(PASSAGES[1], BLOCK)))
+
+
+def generator_tokens(open_generator: Callable[[], Generator], *texts: str) -> tuple[int, ...]:
+    with open_generator() as generator:
+        return generator.count_tokens(texts)
 
 
 class GeneratorContract:
@@ -170,6 +187,53 @@ class GeneratorContract:
         assert math.isfinite(probed.probe_log_odds)
         assert probed.text == plain.text
         assert probed.completion_tokens == plain.completion_tokens
+
+    def test_kept_block_is_held_for_its_head_and_text_alone(
+        self, open_generator: Callable[[], Generator]
+    ) -> None:
+        head = REQUEST.prompt.head
+        others = [
+            replace(BLOCK, name="1/3"),
+            replace(BLOCK, pieces=(*BLOCK.pieces[:2], " Unused days never expire.")),
+        ]
+        with open_generator() as generator:
+            assert generator.holds(head, [BLOCK, *others]) == (False, False, False)
+            assert generator.keep(head, BLOCK)
+            assert generator.keep(head, BLOCK)
+            assert generator.holds(head, [BLOCK, *others]) == (True, False, False)
+            assert generator.holds(head, [replace(BLOCK, shown=(0, 2))]) == (True,)
+            assert generator.holds(head + " Be brief.", [BLOCK]) == (False,)
+            assert generator.holds(head, []) == ()
+
+    def test_kept_block_saves_its_tokens_and_changes_no_text(
+        self, open_generator: Callable[[], Generator]
+    ) -> None:
+        with open_generator() as generator:
+            new = generator.stream(WITH_BLOCK).result()
+            assert generator.holds(REQUEST.prompt.head, [BLOCK]) == (False,)
+            generator.keep(REQUEST.prompt.head, BLOCK)
+            generator.stream(OTHER).result()
+            kept = generator.stream(WITH_BLOCK).result()
+        shown = "".join(BLOCK.pieces[index] for index in BLOCK.shown)
+        assert kept.text == new.text
+        assert kept.prompt_tokens == new.prompt_tokens
+        (n_shown,) = generator_tokens(open_generator, shown)
+        assert kept.prompt_tokens_computed <= kept.prompt_tokens - n_shown
+
+    def test_block_shows_only_its_shown_pieces(self, generator: Generator) -> None:
+        passage = "".join(BLOCK.pieces[index] for index in BLOCK.shown)
+        written = replace(WITH_BLOCK.prompt, passages=(PASSAGES[1], passage))
+        as_text = generator.stream(replace(WITH_BLOCK, prompt=written)).result()
+        as_block = generator.stream(WITH_BLOCK).result()
+        assert abs(as_block.prompt_tokens - as_text.prompt_tokens) <= len(BLOCK.shown)
+
+    def test_keep_gives_way_to_a_generation(self, generator: Generator) -> None:
+        long = Block(name="3/4", pieces=tuple(f" Rule {n} holds." for n in range(80)), shown=(0,))
+        with ThreadPoolExecutor(1) as pool:
+            kept = pool.submit(generator.keep, REQUEST.prompt.head, long)
+            text = generator.stream(REQUEST).result().text
+            assert kept.result()
+        assert text == generator.stream(REQUEST).result().text
 
     def test_prompt_without_passages_is_fine(self, generator: Generator) -> None:
         prompt = replace(REQUEST.prompt, passages=())

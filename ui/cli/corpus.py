@@ -43,10 +43,14 @@ def open_engine(data_dir: Path, settings: Settings) -> Iterator[tuple[Engine, Ca
     from assistant.engine import Engine
     from assistant.retrieval.hybrid import HybridRetriever
     from assistant.store.catalog import open_catalog
+    from assistant.store.layout import Layout
     from models.factory import build_embedder, build_generator
 
     embedder = build_embedder(settings.models)
-    with open_catalog(data_dir) as catalog, build_generator(settings.models) as generator:
+    with (
+        open_catalog(data_dir) as catalog,
+        build_generator(settings.models, Layout(data_dir).blocks) as generator,
+    ):
         retriever = HybridRetriever(catalog, embedder, settings.retrieval)
         engine = Engine(
             retriever=retriever,

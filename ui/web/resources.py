@@ -25,6 +25,7 @@ from ui.web.worker_process import WorkerProcess, worker_command
 
 if TYPE_CHECKING:
     from assistant.engine import Engine
+    from assistant.warming import Warmer
 
 _LOG = logging.getLogger(__name__)
 SERVED_ALREADY = "serves it already; use that one's address, or end it first"
@@ -39,6 +40,8 @@ class Resources:
     catalog: Catalog
     engine: Future[Engine]
     """Done once models are ready to answer; its exception says why they cannot."""
+    warmer: Future[Warmer]
+    """Done with `engine`, if passages are prepared for fast answers."""
     evaluations: Evaluations
     worker: WorkerProcess
     """Carries out what is queued in `catalog.jobs`, once the server has started it."""
@@ -90,6 +93,7 @@ def open_resources(data_dir: Path) -> Iterator[Resources]:
     """
     settings = load_settings(data_dir)
     engine: Future[Engine] = Future()
+    warmer: Future[Warmer] = Future()
     closing = threading.Event()
     layout = Layout(data_dir)
     lock = ProcessLock(layout.server_lock, wait_s=0, refusal=SERVED_ALREADY)
@@ -101,7 +105,7 @@ def open_resources(data_dir: Path) -> Iterator[Resources]:
 
         evaluations = Evaluations(data_dir, engine, subject, OPERATOR)
         loader = threading.Thread(
-            target=_load, args=(settings, catalog, engine, closing), name="models"
+            target=_load, args=(data_dir, settings, catalog, engine, warmer, closing), name="models"
         )
         worker = WorkerProcess(worker_command(data_dir))
         loader.start()
@@ -111,6 +115,7 @@ def open_resources(data_dir: Path) -> Iterator[Resources]:
                 settings=settings,
                 catalog=catalog,
                 engine=engine,
+                warmer=warmer,
                 evaluations=evaluations,
                 worker=worker,
             )
@@ -122,11 +127,19 @@ def open_resources(data_dir: Path) -> Iterator[Resources]:
 
 
 def _load(
-    settings: Settings, catalog: Catalog, ready: Future[Engine], closing: threading.Event
+    data_dir: Path,
+    settings: Settings,
+    catalog: Catalog,
+    ready: Future[Engine],
+    warming: Future[Warmer],
+    closing: threading.Event,
 ) -> None:
     """Load the models, then keep them until the server closes."""
     try:
-        with _open_engine(settings, catalog) as engine:
+        with _open_engine(data_dir, settings, catalog) as (engine, warmer):
+            if warmer is not None:
+                warmer.start()
+                warming.set_result(warmer)
             ready.set_result(engine)
             closing.wait()
     except (AssistantError, ModelError) as error:  # told to whoever asks, each time
@@ -139,20 +152,36 @@ def _load(
 
 
 @contextmanager
-def _open_engine(settings: Settings, catalog: Catalog) -> Iterator[Engine]:
+def _open_engine(
+    data_dir: Path, settings: Settings, catalog: Catalog
+) -> Iterator[tuple[Engine, Warmer | None]]:
     # These take seconds to import, in which pages can be shown already.
     from assistant.engine import Engine
     from assistant.retrieval.hybrid import HybridRetriever
+    from assistant.warming import Warmer
     from models.factory import build_embedder, build_generator
 
     embedder = build_embedder(settings.models)
-    with build_generator(settings.models) as generator:
+    warmer = None
+    with build_generator(settings.models, Layout(data_dir).blocks) as generator:
         # The first call of each loads its weights, which must not be some question's time.
         embedder.embed_query("warm")
         generator.count_tokens(["warm"])
-        yield Engine(
+        warmer = Warmer(
+            catalog,
+            generator,
+            disk_bytes=settings.models.kept_bytes,
+            is_busy=catalog.jobs.has_work,
+        )
+        engine = Engine(
             retriever=HybridRetriever(catalog, embedder, settings.retrieval),
             embedder=embedder,
             generator=generator,
             settings=settings.answer,
+            on_evidence=warmer.note_use,
         )
+        try:
+            yield engine, warmer if settings.models.kept_bytes else None
+        finally:
+            warmer.end()
+    warmer.join()

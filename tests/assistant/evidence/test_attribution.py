@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 import pytest
 
-from assistant.context import label
 from assistant.evidence.attribution import ShownEvidence, Verdict
 from assistant.evidence.sentences import StemWeights, read_sentences
+from assistant.passages import label
 from assistant.types import Hit, Support
 from models.fakes import FakeEmbedder
 

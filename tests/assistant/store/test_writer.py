@@ -19,7 +19,7 @@ from assistant.store.types import (
     RejectionPut,
 )
 from assistant.store.writer import CatalogWriter, open_writer
-from assistant.types import DocumentId, Span
+from assistant.types import ChunkId, DocumentId, Span
 from tests.assistant.corpora import EMBEDDER, SOURCE, batch, content, publish, sha256
 
 NOBODY = ReadableSet()
@@ -303,6 +303,45 @@ def test_delete_document_keeps_content_that_another_document_links(writer: Catal
     writer.delete_document(second.document_id)
     counts = writer.catalog.counts()
     assert (counts.n_contents, counts.n_pages, counts.n_chunks, counts.n_segments) == (0, 0, 0, 0)
+
+
+def prepare(writer: CatalogWriter, data_dir: Path) -> None:
+    """Keep a block of every content, as the generator would."""
+    _, ids = writer.catalog.live_chunk_ids(OPERATOR)
+    for one in writer.catalog.chunks(map(ChunkId, ids.tolist()), OPERATOR).values():
+        folder = data_dir / "blocks" / str(one.chunk.content_id)
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f"{one.chunk.chunk_id}-ab.kv").write_bytes(b"computed")
+
+
+def test_delete_document_removes_its_prepared_passages(
+    writer: CatalogWriter, data_dir: Path
+) -> None:
+    publish(writer, "docs", a="one", b="two")
+    prepare(writer, data_dir)
+    first, second = writer.catalog.list_documents(OPERATOR)
+    gone, kept = (writer.catalog.footprint(d.document_id) for d in (first, second))
+    assert writer.catalog.traces(gone).n_blocks == 1
+    writer.delete_document(first.document_id)
+    assert writer.catalog.traces(gone).n_blocks == 0
+    assert writer.catalog.traces(gone).is_none
+    assert writer.catalog.traces(kept).n_blocks == 1
+
+
+def test_prepared_passage_that_came_after_the_deletion_is_a_trace_until_the_next_writer(
+    writer: CatalogWriter, data_dir: Path
+) -> None:
+    publish(writer, "docs", a="one")
+    (document,) = writer.catalog.list_documents(OPERATOR)
+    footprint = writer.catalog.footprint(document.document_id)
+    prepare(writer, data_dir)
+    (late,) = (data_dir / "blocks").glob("*/*")
+    writer.delete_document(document.document_id)
+    late.parent.mkdir()
+    late.write_bytes(b"computed")
+    assert not writer.catalog.traces(footprint).is_none
+    writer.remove_leftovers()
+    assert writer.catalog.traces(footprint).is_none
 
 
 def test_delete_unknown_document_is_an_error(writer: CatalogWriter) -> None:

@@ -6,15 +6,17 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import llama_cpp
+import numpy as np
 import pytest
 
 from models.errors import ContextOverflowError, ModelFileError
 from models.llama import context
-from models.llama.context import ComputationCancelled, LlamaContext
+from models.llama.block_store import BlockStore
+from models.llama.context import BlockUnit, ComputationCancelled, LlamaContext
 from models.llama.generation import LlamaGeneration
 from models.llama.model import LlamaModel
 from models.llama.prompt_formats import find_format
-from models.types import FinishReason, Generation, GenerationRequest, Probe, Prompt
+from models.types import Block, FinishReason, Generation, GenerationRequest, Probe, Prompt
 from tests.models.llama.conftest import CONTEXT_TOKENS
 
 pytestmark = pytest.mark.model
@@ -61,7 +63,13 @@ class Bench:
             model, context_tokens=CONTEXT_TOKENS, threads=1, is_cancelled=self.switch.is_on
         )
         self.generation = LlamaGeneration(
-            model, self.context, find_format("chatml"), context_tokens=CONTEXT_TOKENS
+            model,
+            self.context,
+            find_format("chatml"),
+            context_tokens=CONTEXT_TOKENS,
+            blocks=BlockStore(None, disk_bytes=0, memory_bytes=10**9),
+            blocks_key="model",
+            spare_threads=1,
         )
 
     def run(self, request: GenerationRequest) -> Generation:
@@ -96,7 +104,7 @@ def control_tokens(bench: Bench, prompt: Prompt) -> list[int]:
     return [
         token
         for unit in bench.generation.render(prompt)
-        for token in unit
+        for token in (unit.tokens if isinstance(unit, BlockUnit) else unit)
         if bench.model.is_control(token)
     ]
 
@@ -195,6 +203,96 @@ def test_overflow_counts_the_probe_and_exact_fit_is_accepted(bench: Bench) -> No
     assert caught.value.needed_tokens == CONTEXT_TOKENS + 1
 
 
+LEAVE_BLOCK = Block(
+    name="1/1",
+    pieces=("[Leave]\n", "Annual leave is 27 working days.", " It expires in March."),
+    shown=(0, 1),
+)
+TRAIN_BLOCK = Block(
+    name="1/2",
+    pieces=("[Travel]\n", "Flights need a reason.", " Trains are booked in second class."),
+    shown=(0, 2),
+)
+BLOCKS = replace(
+    REQUEST, prompt=replace(REQUEST.prompt, passages=(TRAIN_BLOCK, LEAVE_BLOCK, TRAIN))
+)
+
+
+def whole(block: Block) -> Block:
+    return replace(block, shown=tuple(range(len(block.pieces))))
+
+
+def test_block_behind_the_head_is_exactly_its_tokens_computed_in_place(bench: Bench) -> None:
+    prompt = replace(REQUEST.prompt, passages=(whole(LEAVE_BLOCK),))
+    head, block, question = bench.generation.render(prompt)
+    assert isinstance(block, BlockUnit)
+    attached = bench.run(replace(REQUEST, prompt=prompt))
+    with_tokens = [head, block.tokens, question]
+    bench.context.reuse(with_tokens)
+    bench.context.compute_prompt(with_tokens, {})
+    computed = bench.context.logits().copy()
+    bench.context.reuse([head, block, question])
+    bench.generation.generate(replace(REQUEST, prompt=prompt, max_tokens=1, probe=None), str)
+    np.testing.assert_array_equal(bench.context.logits(), computed)
+    assert attached.prompt_tokens == sum(map(len, with_tokens))
+
+
+@pytest.mark.parametrize(
+    "between",
+    [
+        (),
+        (OTHER,),
+        (replace(BLOCKS, prompt=replace(BLOCKS.prompt, passages=(TRAIN_BLOCK, TRAIN))),),
+        (replace(BLOCKS, prompt=replace(BLOCKS.prompt, passages=(whole(TRAIN_BLOCK), TRAIN))),),
+        (replace(BLOCKS, prompt=replace(BLOCKS.prompt, passages=(LEAVE_BLOCK, TRAIN_BLOCK))),),
+    ],
+)
+def test_prompt_with_blocks_gives_the_same_whatever_ran_before(
+    bench: Bench, between: tuple[GenerationRequest, ...]
+) -> None:
+    first = bench.run(BLOCKS)
+    for block in (TRAIN_BLOCK, LEAVE_BLOCK):
+        bench.generation.keep(BLOCKS.prompt.head, block)
+    for request in between:
+        bench.run(request)
+    again = bench.run(BLOCKS)
+    assert again.prompt_tokens_computed < first.prompt_tokens_computed
+    assert replace(again, prompt_tokens_computed=first.prompt_tokens_computed) == first
+
+
+def test_hidden_pieces_are_neither_counted_nor_seen(bench: Bench) -> None:
+    shown = bench.run(BLOCKS)
+    hidden = "Flights need no reason at all."
+    other = replace(TRAIN_BLOCK, pieces=(TRAIN_BLOCK.pieces[0], hidden, TRAIN_BLOCK.pieces[2]))
+    prompt = replace(BLOCKS.prompt, passages=(other, LEAVE_BLOCK, TRAIN))
+    assert bench.run(replace(BLOCKS, prompt=prompt)).prompt_tokens == shown.prompt_tokens
+    all_of_it = replace(BLOCKS.prompt, passages=(whole(TRAIN_BLOCK), LEAVE_BLOCK, TRAIN))
+    assert bench.run(replace(BLOCKS, prompt=all_of_it)).prompt_tokens > shown.prompt_tokens
+
+
+def test_cancelled_keeping_leaves_the_next_run_right(bench: Bench) -> None:
+    first = bench.run(BLOCKS)
+    bench.switch.calls_left = 3
+    with pytest.raises(ComputationCancelled):
+        bench.generation.keep(BLOCKS.prompt.head, TRAIN_BLOCK)
+    bench.switch.calls_left = None
+    assert not bench.generation.holds(BLOCKS.prompt.head, TRAIN_BLOCK)
+    assert bench.run(BLOCKS) == first
+
+
+def test_block_over_the_context_is_not_kept(bench: Bench) -> None:
+    endless = replace(TRAIN_BLOCK, pieces=(" and so on" * CONTEXT_TOKENS,), shown=(0,))
+    assert not bench.generation.keep(BLOCKS.prompt.head, endless)
+    assert bench.generation.keep(BLOCKS.prompt.head, TRAIN_BLOCK)
+
+
+def test_overflow_counts_hidden_pieces_which_are_in_the_cache_for_a_moment(bench: Bench) -> None:
+    hidden = replace(TRAIN_BLOCK, pieces=(*TRAIN_BLOCK.pieces, " and so on" * CONTEXT_TOKENS))
+    prompt = replace(BLOCKS.prompt, passages=(hidden,))
+    with pytest.raises(ContextOverflowError):
+        bench.run(replace(BLOCKS, prompt=prompt))
+
+
 @pytest.mark.parametrize(
     "hostile",
     [
@@ -208,7 +306,8 @@ def test_render_of_hostile_text_has_only_the_format_s_control_tokens(
     bench: Bench, hostile: str
 ) -> None:
     expected = control_tokens(bench, REQUEST.prompt)
-    prompt = Prompt(head=hostile, passages=(hostile, "a" + hostile), question=hostile)
+    block = Block(name="1/1", pieces=(hostile, hostile), shown=(0, 1))
+    prompt = Prompt(head=hostile, passages=(hostile, "a" + hostile, block), question=hostile)
     assert control_tokens(bench, prompt) == expected
     assert len(expected) == 5  # start, end, start, end, start
 

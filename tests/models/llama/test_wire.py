@@ -5,14 +5,20 @@ from hypothesis import strategies as st
 
 from models.errors import ContextOverflowError, ModelFileError
 from models.llama import wire
-from models.types import FinishReason, Generation, GenerationRequest, Probe, Prompt
+from models.types import Block, FinishReason, Generation, GenerationRequest, Probe, Prompt
 
 TEXT = st.text(st.characters(codec=None), max_size=20)  # lone surrogates, line feeds and all
 PROBES = st.none() | st.builds(Probe, question=TEXT, yes=TEXT, no=TEXT)
+BLOCKS = st.builds(
+    Block,
+    name=TEXT,
+    pieces=st.lists(TEXT, max_size=3).map(tuple),
+    shown=st.lists(st.integers(0), max_size=3).map(tuple),
+)
 REQUESTS = st.builds(
     GenerationRequest,
     prompt=st.builds(
-        Prompt, head=TEXT, passages=st.lists(TEXT, max_size=3).map(tuple), question=TEXT
+        Prompt, head=TEXT, passages=st.lists(TEXT | BLOCKS, max_size=3).map(tuple), question=TEXT
     ),
     max_tokens=st.integers(1, 1000),
     stop=st.lists(TEXT, max_size=2).map(tuple),

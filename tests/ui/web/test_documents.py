@@ -281,7 +281,14 @@ def test_trying_again_is_watched_from_then_on(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(documents_view.st, "fragment", fragment)
         button(app, "Try again").click().run()
-    assert asked[-1] == documents_view.REDRAW_S
+    assert documents_view.REDRAW_S in asked
+
+
+def test_page_says_how_much_is_prepared_for_fast_answers(app: AppTest, opened: Resources) -> None:
+    opened.warmer.result(END_S)
+    n_chunks = opened.catalog.counts().n_live_chunks
+    line = f"All {n_chunks} passages are prepared for fast answers."
+    assert any(line in texts(app.run()) for _ in range(500))
 
 
 def test_a_new_collection_needs_a_name_and_stays_chosen(

@@ -91,6 +91,7 @@ def _draw_proof(deletion: Deletion, traces: Traces) -> None:
         (traces.n_chunks, len(deletion.footprint.chunk_ids), "passages"),
         (traces.n_vectors, len(deletion.footprint.chunk_ids), "vectors in the index"),
         (traces.n_files, len(deletion.footprint.versions), "stored files"),
+        (traces.n_blocks, None, "passages prepared for fast answers"),
         (traces.n_replies, None, "stored answers that quote it"),
     )
     lines = [

@@ -7,6 +7,7 @@ import streamlit as st
 from ui.web import resources
 from ui.web.components.deletion import draw_deletion
 from ui.web.components.document_list import draw_document_list
+from ui.web.components.preparing import draw_preparing
 from ui.web.components.queue import draw_queue, has_work
 from ui.web.components.upload_box import draw_upload_box
 from ui.web.resources import Resources
@@ -32,6 +33,7 @@ def draw() -> None:
             icon=":material/edit:",
         )
     _draw_live_queue(opened, has_work(opened))
+    draw_preparing(opened)
     draw_document_list(opened, state)
 
 

@@ -1,0 +1,155 @@
+"""Has passages computed before anybody asks for them, while nothing else is to be done.
+
+What is kept, answers without the wait: only the question itself is computed then. Passages that
+were just used as evidence come first, then the newest ones.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import Any
+
+from assistant.access import OPERATOR
+from assistant.passages import write_block
+from assistant.prompts.library import prompt_text
+from assistant.store.catalog import Catalog
+from assistant.types import ChunkId
+from models.errors import ModelError
+from models.protocols import Generator
+
+LOOKS_S = 2.0
+"""Between looks at a corpus that has nothing new."""
+BATCH = 64
+"""Passages looked up together."""
+USED_KEPT = 512
+"""Of the passages used last."""
+REFUSED = 3
+"""So many in a row are not one passage that is too long."""
+FULL = 0.98
+"""Of the disk budget: from here on only what is used takes the place of something else."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WarmingProgress:
+    """How far the warming of a corpus is."""
+
+    n_kept: int
+    n_chunks: int
+    is_full: bool
+    """The budget is used up before all passages were kept."""
+    error: str | None
+    """Why it has ended early; the next start tries again."""
+
+
+class Warmer:
+    """A thread that keeps passages computed until it is closed.
+
+    Args:
+        catalog: Read as the operator: a block is used only by who retrieves its passage.
+        generator: Computes and keeps them, and gives way to questions by itself.
+        disk_bytes: Its budget.
+        is_busy: Asked before each passage: whether other work wants the processor.
+    """
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        generator: Generator,
+        *,
+        disk_bytes: int,
+        is_busy: Callable[[], bool],
+    ) -> None:
+        self._catalog = catalog
+        self._generator = generator
+        self._disk_bytes = disk_bytes
+        self._is_busy = is_busy
+        self._head = prompt_text("answer_head")
+        self._lock = threading.Lock()
+        self._used: OrderedDict[ChunkId, None] = OrderedDict()
+        self._n_refused = 0
+        self._closing = threading.Event()
+        self._progress = WarmingProgress(n_kept=0, n_chunks=0, is_full=False, error=None)
+        self._thread = threading.Thread(target=self._run, name="warming", daemon=True)
+
+    @property
+    def progress(self) -> WarmingProgress:
+        """How far it is; from any thread."""
+        return self._progress
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def end(self) -> None:
+        """Begin nothing more; the passage under way ends with its generator at the latest."""
+        self._closing.set()
+
+    def join(self) -> None:
+        """Wait for the end; the generator is used no more then."""
+        if self._thread.ident is not None:
+            self._thread.join()
+
+    def note_use(self, chunk_ids: Iterable[ChunkId]) -> None:
+        """Prefer these passages; from any thread."""
+        with self._lock:
+            for chunk_id in chunk_ids:
+                self._used[chunk_id] = None
+                self._used.move_to_end(chunk_id)
+            while len(self._used) > USED_KEPT:
+                self._used.popitem(last=False)
+
+    def _run(self) -> None:
+        generation = None
+        try:
+            while not self._closing.is_set():
+                current = self._catalog.current_generation()
+                if current != generation:
+                    generation = current if self._warm_corpus() else None
+                elif not self._warm_used():
+                    self._closing.wait(LOOKS_S)
+        except ModelError as error:
+            if not self._closing.is_set():
+                self._note(error=str(error))
+
+    def _warm_corpus(self) -> bool:
+        """Keep the newest passages up to the budget; False if that was interrupted by a change."""
+        generation, ids = self._catalog.live_chunk_ids(OPERATOR)
+        newest = iter(sorted(map(ChunkId, ids.tolist()), reverse=True))
+        self._progress = WarmingProgress(n_kept=0, n_chunks=len(ids), is_full=False, error=None)
+        while batch := list(islice(newest, BATCH)):
+            if self._catalog.blocks.n_bytes() >= FULL * self._disk_bytes:
+                self._note(is_full=True)
+                return True
+            for chunk_id in batch:
+                self._warm_used()
+                if self._closing.is_set() or self._catalog.current_generation() != generation:
+                    return False
+                self._warm([chunk_id])
+                self._note(n_kept=self._progress.n_kept + 1)
+        return True
+
+    def _warm_used(self) -> bool:
+        """Keep what was used last; False if nothing was."""
+        with self._lock:
+            used, self._used = list(reversed(self._used)), OrderedDict()
+        self._warm(used)
+        return bool(used)
+
+    def _warm(self, ids: list[ChunkId]) -> None:
+        for passage in self._catalog.chunks(ids, OPERATOR).values():
+            while self._is_busy() and not self._closing.wait(LOOKS_S):
+                pass
+            if self._closing.is_set():
+                return
+            block = write_block(passage)
+            is_kept = self._generator.keep(self._head, block)
+            self._n_refused = 0 if is_kept else self._n_refused + 1
+            if self._n_refused == REFUSED:
+                raise ModelError("the disk takes no more prepared passages; make room on it")
+
+    def _note(self, **changes: Any) -> None:
+        self._progress = replace(self._progress, **changes)
