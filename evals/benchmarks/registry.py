@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from evals.benchmarks.first_token import FirstToken, Stream
 from evals.benchmarks.types import Benchmark
 from evals.benchmarks.weights import Weights
 from evals.errors import EvalError
 
-BENCHMARKS: tuple[Benchmark, ...] = (Weights(),)
+BENCHMARKS: tuple[Benchmark, ...] = (FirstToken(), Stream(), Weights())
 """In the order in which they are run."""
 
 

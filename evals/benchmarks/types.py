@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 from typing import Protocol
 
+from assistant.engine import Engine
+from assistant.protocols import Retriever
+from assistant.settings import AnswerSettings
 from evals.errors import EvalError
 from models.protocols import Generator
 
@@ -56,11 +60,26 @@ class OpenedGenerator:
     generator: Generator
     weights: str
     """File name and types of the weights."""
+    path: Path
+    """Of the weights."""
     sha256: str
     is_fitted: bool
     """Whether the weights are a file made for this processor."""
     reason: str
     """Why this file is in use."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenedCorpus:
+    """Documents that can be asked about, in a data dir of their own."""
+
+    retriever: Retriever
+    opened: OpenedGenerator
+    settings: AnswerSettings
+    engine: Engine
+    """Uses the passages that the generator holds."""
+    engine_without_blocks: Engine
+    """Computes every passage, whatever the generator holds."""
 
 
 class Workbench(Protocol):
@@ -79,6 +98,17 @@ class Workbench(Protocol):
 
         Raises:
             ModelError: it cannot be opened.
+        """
+
+    def open_corpus(self, folders: Sequence[Path]) -> AbstractContextManager[OpenedCorpus]:
+        """Take documents into a new data dir, which is removed with the context.
+
+        Args:
+            folders: With the documents.
+
+        Raises:
+            NeedMissingError: the models of the settings are stand-ins.
+            ModelError: a model cannot be opened.
         """
 
 

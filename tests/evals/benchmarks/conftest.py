@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,6 +10,9 @@ import pytest
 from evals.benchmarks.types import Conditions, OpenedGenerator, Quantity, Workbench
 from models.fakes import FakeGenerator
 from models.types import FinishReason, Generation, GenerationRequest
+from tests.assistant.conftest import make_hit
+
+__all__ = ["make_hit"]
 
 SPEED = Quantity(name="speed", unit="tokens/s", higher_is_better=True, gate=1.1)
 TIME = Quantity(name="time", unit="ms", higher_is_better=False)
@@ -104,6 +108,7 @@ class Bench:
             yield OpenedGenerator(
                 generator=generator,
                 weights="fitted.gguf" if use_fitted else "original.gguf",
+                path=Path("fitted.gguf" if use_fitted else "original.gguf"),
                 sha256="ab" * 32 if use_fitted else "cd" * 32,
                 is_fitted=use_fitted and self._is_fitted,
                 reason="because",

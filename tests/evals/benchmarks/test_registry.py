@@ -20,5 +20,5 @@ def test_find_without_names_is_all_and_with_a_name_twice_is_one() -> None:
 
 
 def test_find_of_an_unknown_name_lists_the_known() -> None:
-    with pytest.raises(UnknownBenchmarkError, match="'speed'; known are weights"):
+    with pytest.raises(UnknownBenchmarkError, match="'speed'; known are first-token, "):
         find_benchmarks(("weights", "speed"))
