@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from models.llama.block_state import (
+    Rotation,
+    StateLayoutError,
+    first_keys,
+    placed,
+    positions_of,
+    shown_cells,
+)
+from models.llama.context import BlockUnit, LlamaContext
+from models.llama.model import LlamaModel
+
+SMOLLM = Rotation(head_size=64, base=100_000.0, is_halved=False)
+HALF_ULP = 2**-10
+"""Of a 16-bit float, relative: what is left out of a value when it is stored."""
+
+
+@pytest.fixture(scope="module")
+def context(model: LlamaModel) -> Iterator[LlamaContext]:
+    context = LlamaContext(model, context_tokens=256, threads=2, is_cancelled=lambda: False)
+    yield context
+    context.close()
+
+
+@pytest.fixture(scope="module")
+def block(model: LlamaModel) -> BlockUnit:
+    pieces = ("[Handbook]\n", "The shop opens at nine.", " It closes at six.")
+    return BlockUnit("1/2", tuple(tuple(model.tokenise(p)) for p in pieces), (0, 1, 2))
+
+
+def computed(context: LlamaContext, model: LlamaModel, block: BlockUnit, start: int) -> bytearray:
+    head = tuple(model.tokenise("Answer from the documents. " * start)[:start])
+    return context.compute_block(head, block)
+
+
+def test_placed_turns_keys_as_computing_them_there_does(
+    context: LlamaContext, model: LlamaModel, block: BlockUnit
+) -> None:
+    here, there = (computed(context, model, block, start) for start in (7, 93))
+    everything = np.ones(len(block), dtype=np.bool_)
+    moved = placed(here, 93, everything, SMOLLM)
+    assert (
+        positions_of(moved).tolist()
+        == positions_of(there).tolist()
+        == [*range(93, 93 + len(block))]
+    )
+    # The keys of the first layer depend on token and position alone.
+    largest = np.abs(first_keys(there)).max()
+    assert np.abs(first_keys(moved) - first_keys(there)).max() <= 4 * HALF_ULP * largest
+    assert np.abs(first_keys(here) - first_keys(there)).max() > 0.1 * largest
+
+
+def test_placed_where_it_was_changes_nothing(
+    context: LlamaContext, model: LlamaModel, block: BlockUnit
+) -> None:
+    state = computed(context, model, block, 7)
+    assert placed(state, 7, np.ones(len(block), dtype=np.bool_), SMOLLM) == state
+
+
+def test_placed_leaves_out_what_is_not_shown_without_a_gap(
+    context: LlamaContext, model: LlamaModel, block: BlockUnit
+) -> None:
+    state = computed(context, model, block, 7)
+    lengths = [len(piece) for piece in block.pieces]
+    shown = shown_cells(lengths, (0, 2))
+    assert shown.sum() == lengths[0] + lengths[2]
+    cut = placed(state, 7, shown, SMOLLM)
+    assert positions_of(cut).tolist() == [*range(7, 7 + int(shown.sum()))]
+    assert len(cut) < len(state)
+    # The first piece has not moved.
+    assert (first_keys(cut)[: lengths[0]] == first_keys(state)[: lengths[0]]).all()
+
+
+def test_placed_of_bytes_that_are_no_state_is_refused(
+    context: LlamaContext, model: LlamaModel, block: BlockUnit
+) -> None:
+    state = computed(context, model, block, 7)
+    everything = np.ones(len(block), dtype=np.bool_)
+    several, other_type, transposed = (bytearray(state) for _ in range(3))
+    several[20] = 2
+    layers_at = 16 + 12 * len(block)
+    transposed[layers_at] = 1
+    other_type[layers_at + 8] = 8
+    for broken in (
+        state[:10],
+        state[:30],
+        state[: layers_at + 9],
+        state[:-1],
+        state + b"1",
+        several,
+        other_type,
+        transposed,
+    ):
+        with pytest.raises(StateLayoutError):
+            placed(broken, 7, everything, SMOLLM)
+    for shown in (everything[1:], ~everything):
+        with pytest.raises(StateLayoutError, match="to be shown"):
+            placed(state, 7, shown, SMOLLM)
+
+
+@given(st.integers(-4000, 4000), st.booleans(), st.integers(0, 2**32 - 1))
+def test_turned_there_and_back_is_the_same(steps: int, is_halved: bool, seed: int) -> None:
+    rotation = Rotation(head_size=8, base=10_000.0, is_halved=is_halved)
+    keys = np.random.default_rng(seed).uniform(-4, 4, (3, 16)).astype(np.float16)
+    there = np.full(3, steps)
+    back = rotation.turned(rotation.turned(keys, there), -there)
+    assert np.abs(back - keys).max() <= 16 * HALF_ULP
