@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,8 @@ class Asked:
     name: str
     folders: tuple[Path, ...]
     questions: tuple[str, ...]
+    topics: tuple[tuple[str, ...], ...]
+    """The same questions, grouped by the document that answers them, most asked about first."""
 
 
 def sample_corpus() -> Asked:
@@ -38,23 +41,53 @@ def shared_corpus(suite: str, corpus: str) -> Asked | None:
     )
 
 
-def _asked(name: str, folder: Path, suite: Path) -> Asked:
-    cases = [case for case in load_suite(suite).cases if case.answerable]
-    return Asked(name=name, folders=(folder,), questions=tuple(case.question for case in cases))
+def day_of_questions(
+    parts: Sequence[Asked], *, n_topics: int, n_questions: int, in_a_row: int, seed: int
+) -> Asked:
+    """Return the documents with questions as they come over a day, in a drawn order.
 
-
-def mixed(parts: Sequence[Asked], *, n_questions: int, seed: int) -> Asked:
-    """Return all documents and, in a drawn order, equally many questions about each part."""
+    Args:
+        parts: Where they are drawn from, about equally many of each.
+        n_topics: Most documents of each part that anybody asks about.
+        n_questions: Most questions; a part that runs out of them gives fewer.
+        in_a_row: Questions about a document that come one after the other.
+        seed: Of the drawing.
+    """
     order = random.Random(seed)
     share = -(-n_questions // len(parts))
-    drawn = [
-        question
-        for part in parts
-        for question in order.sample(part.questions, min(share, len(part.questions)))
-    ]
-    order.shuffle(drawn)
+    runs: list[tuple[str, ...]] = []
+    for part in parts:
+        its_runs = []
+        for topic in part.topics[:n_topics]:
+            drawn = order.sample(topic, len(topic))
+            its_runs += [
+                tuple(drawn[start : start + in_a_row]) for start in range(0, len(drawn), in_a_row)
+            ]
+        order.shuffle(its_runs)
+        n_drawn = 0
+        for run in its_runs:
+            runs.append(run[: share - n_drawn])
+            n_drawn += len(runs[-1])
+    order.shuffle(runs)
+    asked = [question for run in runs for question in run]
     return Asked(
         name=" + ".join(part.name for part in parts),
         folders=tuple(folder for part in parts for folder in part.folders),
-        questions=tuple(drawn[:n_questions]),
+        questions=tuple(asked[:n_questions]),
+        topics=tuple(filter(None, runs)),
+    )
+
+
+def _asked(name: str, folder: Path, suite: Path) -> Asked:
+    topics: dict[str, list[str]] = defaultdict(list)
+    for case in load_suite(suite).cases:
+        if case.answerable:
+            document = case.evidence[0].document if case.evidence else ""
+            topics[document].append(case.question)
+    by_size = sorted(topics.values(), key=len, reverse=True)
+    return Asked(
+        name=name,
+        folders=(folder,),
+        questions=tuple(question for topic in topics.values() for question in topic),
+        topics=tuple(map(tuple, by_size)),
     )

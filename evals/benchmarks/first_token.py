@@ -7,12 +7,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from assistant.access import OPERATOR
-from assistant.context import choose_hits
 from assistant.passages import write_block
 from assistant.prompts.library import prompt_text
 from assistant.retrieval.recency import newest_first
 from assistant.types import Hit, Reply
-from evals.benchmarks.corpora import Asked, mixed, sample_corpus, shared_corpus
+from evals.benchmarks.corpora import Asked, day_of_questions, sample_corpus, shared_corpus
 from evals.benchmarks.plain_chat import PlainChat, open_plain_chat
 from evals.benchmarks.types import (
     Conditions,
@@ -31,6 +30,9 @@ POOL = 10
 A_ROUND = 12
 """Questions of the stream that are asked in a round; 25 rounds are 300 questions."""
 STREAM_QUESTIONS = 300
+TOPICS = 8
+"""Documents of each corpus that the stream returns to."""
+IN_A_ROW = 3
 SEED = 1
 
 _OTHER_QUESTION = "What is the colour of the sea?"
@@ -71,7 +73,13 @@ class Stream:
             shared_corpus("ohr-bench-dev", "ohr-bench-dev"),
         ]
         there = [part for part in parts if part is not None]
-        asked = mixed(there, n_questions=STREAM_QUESTIONS, seed=SEED)
+        asked = day_of_questions(
+            there,
+            n_topics=TOPICS,
+            n_questions=STREAM_QUESTIONS,
+            in_a_row=IN_A_ROW,
+            seed=SEED,
+        )
         with _opened(workbench, asked) as (corpus, chat):
             yield _StreamRounds(corpus, chat, asked, workbench.threads)
 
@@ -125,10 +133,10 @@ class _Rounds:
         return answer.first_s
 
     def _keep(self, question: str) -> None:
-        hits = self._hits(question)
+        """Have all passages that are found for a question computed."""
         head = prompt_text("answer_head")
-        for index in choose_hits(hits, self._corpus.settings):
-            self._corpus.opened.generator.keep(head, write_block(hits[index]))
+        for hit in self._hits(question):
+            self._corpus.opened.generator.keep(head, write_block(hit))
 
 
 class _FirstTokenRounds(_Rounds):
@@ -161,8 +169,8 @@ class _FirstTokenRounds(_Rounds):
 
 class _StreamRounds(_Rounds):
     state = (
-        "cold at the start; after each question the passages that it used are computed and kept, "
-        "as in idle time (not measured). No answer cached"
+        f"cold at the start; after each question the {POOL} passages found for it are computed and "
+        "kept, as in idle time (not measured). No answer cached"
     )
 
     def baseline(self, round_index: int) -> Mapping[str, float]:

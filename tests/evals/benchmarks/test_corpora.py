@@ -4,7 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from evals.benchmarks.corpora import SHARED_DATA, Asked, mixed, sample_corpus, shared_corpus
+from evals.benchmarks.corpora import (
+    SHARED_DATA,
+    Asked,
+    day_of_questions,
+    sample_corpus,
+    shared_corpus,
+)
 from evals.suites import SAMPLE
 
 
@@ -33,16 +39,32 @@ def test_shared_corpus_reads_a_suite_of_that_folder(
     )
     monkeypatch.setenv(SHARED_DATA, str(tmp_path))
     asked = shared_corpus("a", "b")
-    assert asked == Asked(name="a", folders=(tmp_path / "corpora" / "b",), questions=("Who?",))
+    assert asked is not None
+    assert asked.folders == (tmp_path / "corpora" / "b",)
+    assert asked.questions == ("Who?",)
 
 
-def test_mixed_draws_from_each_part_and_always_the_same() -> None:
-    parts = [
-        Asked(name=name, folders=(Path(name),), questions=tuple(f"{name}{i}" for i in range(9)))
-        for name in ("a", "b")
-    ]
-    one, again = (mixed(parts, n_questions=6, seed=3) for _ in range(2))
+def part(name: str) -> Asked:
+    """Documents with 9, 6 and 3 questions; a question is `<part><document><number>`."""
+    topics = tuple(tuple(f"{name}{d}{i}" for i in range(n)) for d, n in enumerate((9, 6, 3)))
+    questions = tuple(question for topic in topics for question in topic)
+    return Asked(name=name, folders=(Path(name),), questions=questions, topics=topics)
+
+
+def test_day_of_questions_draws_from_each_part_and_always_the_same() -> None:
+    one, again = (
+        day_of_questions([part("a"), part("b")], n_topics=2, n_questions=16, in_a_row=3, seed=3)
+        for _ in range(2)
+    )
     assert one == again
     assert one.folders == (Path("a"), Path("b"))
-    assert sorted(question[0] for question in one.questions) == ["a"] * 3 + ["b"] * 3
-    assert [q[0] for q in one.questions] != sorted(q[0] for q in one.questions)
+    assert sorted(question[0] for question in one.questions) == ["a"] * 8 + ["b"] * 8
+    assert {question[1] for question in one.questions} == {"0", "1"}
+    assert len(set(one.questions)) == 16
+
+
+def test_day_of_questions_stays_with_a_document_for_some_questions() -> None:
+    day = day_of_questions([part("a")], n_topics=3, n_questions=18, in_a_row=3, seed=3)
+    for start in range(0, 18, 3):
+        assert len({question[1] for question in day.questions[start : start + 3]}) == 1
+    assert len({question[1] for question in day.questions}) == 3
