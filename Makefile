@@ -17,7 +17,7 @@ run: setup ## the web app, with the sample corpus where there are no documents y
 	@.ci/serve
 
 setup: $(BASE) ## environment and default models
-	@echo "== models: present ones are verified, missing ones fetched and fitted (about 1.2 GB, minutes)"
+	@echo "== models: present ones are verified, missing ones fetched and fitted (about 1.2 GB, minutes; the fit some seconds to a minute)"
 	@$(BIN)/plinth models pull
 
 test: $(DEV) setup ## everything that continuous integration runs

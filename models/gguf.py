@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import struct
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -19,11 +19,23 @@ QUANTISATIONS = {
 }  # fmt: skip
 """ggml's numbers for the types of a tensor; others exist and are left alone."""
 
+BLOCKS = {
+    "F32": (1, 4), "F16": (1, 2), "BF16": (1, 2), "Q4_0": (32, 18), "Q4_1": (32, 20),
+    "Q5_0": (32, 22), "Q5_1": (32, 24), "Q8_0": (32, 34), "Q2_K": (256, 84), "Q3_K": (256, 110),
+    "Q4_K": (256, 144), "Q5_K": (256, 176), "Q6_K": (256, 210), "IQ4_NL": (32, 18),
+    "IQ4_XS": (256, 136),
+}  # fmt: skip
+"""Of each type: how many values of a row are quantised together, and their bytes."""
+
 _VERSIONS = (2, 3)
 _MAX_COUNT = 1_000_000
 _MAX_STRING_BYTES = 64 * 2**20
 _MAX_DIMENSIONS = 8
-_STRING, _ARRAY = 8, 9
+STRING, UINT32 = 8, 4
+"""Kinds of a value."""
+VOCABULARY = "tokenizer."
+"""How the keys of a vocabulary begin; most of a header's bytes."""
+_ARRAY = 9
 _SIZES = {0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 5: 4, 6: 4, 7: 1, 10: 8, 11: 8, 12: 8}
 
 
@@ -38,8 +50,44 @@ class Tensor:
     """A key of `QUANTISATIONS`, or another number of ggml's."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Header:
+    """What a GGUF file says of itself."""
+
+    values: Mapping[str, tuple[int, bytes]]
+    """By key: its kind and its bytes as in the file; without those of the vocabulary."""
+    tensors: tuple[Tensor, ...]
+    """In the order of the file."""
+
+
+def n_bytes(shape: Sequence[int], type_id: int) -> int:
+    """Return the size of a tensor's data.
+
+    Raises:
+        ModelFileError: the type is not one of `QUANTISATIONS`.
+
+    >>> n_bytes((256, 2), 12)
+    288
+    """
+    if type_id not in QUANTISATIONS:
+        raise ModelFileError(
+            f"the size of tensors of ggml's type {type_id} is not known; use another file"
+        )
+    values, size = BLOCKS[QUANTISATIONS[type_id]]
+    return math.prod(shape) // values * size
+
+
 def read_tensors(path: Path) -> tuple[Tensor, ...]:
     """Return the tensors of a GGUF file in its order.
+
+    Raises:
+        ModelFileError: it is no GGUF file, or its header is damaged.
+    """
+    return read_header(path).tensors
+
+
+def read_header(path: Path) -> Header:
+    """Return the header of a GGUF file.
 
     Raises:
         ModelFileError: it is no GGUF file, or its header is damaged.
@@ -73,17 +121,27 @@ class _Reader:
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
 
-    def read(self) -> tuple[Tensor, ...]:
+    def read(self) -> Header:
         if self._take(4) != GGUF_MAGIC:
             raise ValueError("it does not begin as a GGUF file does")
         version = self._number("I")
         if version not in _VERSIONS:
             raise ValueError(f"it has version {version} of the format")
         n_tensors, n_values = self._count(), self._count()
+        values: dict[str, tuple[int, bytes]] = {}
         for _ in range(n_values):
-            self._text()
-            self._skip_value(self._number("I"))
-        return tuple(self._tensor() for _ in range(n_tensors))
+            key, kind = self._text(), self._number("I")
+            begin = self._stream.tell()
+            self._skip_value(kind)
+            if not key.startswith(VOCABULARY):
+                values[key] = kind, self._again(begin)
+        tensors = tuple(self._tensor() for _ in range(n_tensors))
+        return Header(values=values, tensors=tensors)
+
+    def _again(self, begin: int) -> bytes:
+        end = self._stream.tell()
+        self._stream.seek(begin)
+        return self._take(end - begin)
 
     def _tensor(self) -> Tensor:
         name = self._text()
@@ -96,13 +154,13 @@ class _Reader:
         return Tensor(name=name, shape=shape, type_id=type_id)
 
     def _skip_value(self, kind: int) -> None:
-        if kind == _STRING:
+        if kind == STRING:
             self._text()
         elif kind == _ARRAY:
             inner, n_items = self._number("I"), self._number("Q")
             if inner in _SIZES:
                 self._stream.seek(_SIZES[inner] * n_items, 1)
-            elif inner == _STRING and n_items <= _MAX_COUNT:
+            elif inner == STRING and n_items <= _MAX_COUNT:
                 for _ in range(n_items):
                     self._text()
             else:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from evals.benchmarks.first_token import FirstToken, Stream
+from evals.benchmarks.roofline import Roofline
 from evals.benchmarks.types import Benchmark
 from evals.benchmarks.weights import Weights
 from evals.errors import EvalError
 
-BENCHMARKS: tuple[Benchmark, ...] = (FirstToken(), Stream(), Weights())
+BENCHMARKS: tuple[Benchmark, ...] = (FirstToken(), Stream(), Weights(), Roofline())
 """In the order in which they are run."""
 
 

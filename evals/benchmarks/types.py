@@ -13,6 +13,7 @@ from assistant.engine import Engine
 from assistant.protocols import Retriever
 from assistant.settings import AnswerSettings
 from evals.errors import EvalError
+from models.gguf import Tensor
 from models.protocols import Generator
 
 Conditions = Mapping[str, str | int]
@@ -63,6 +64,8 @@ class OpenedGenerator:
     path: Path
     """Of the weights."""
     sha256: str
+    tensors: tuple[Tensor, ...]
+    """Of the weight file."""
     is_fitted: bool
     """Whether the weights are a file made for this processor."""
     reason: str

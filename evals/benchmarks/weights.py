@@ -14,7 +14,7 @@ from evals.benchmarks.types import (
     Rounds,
     Workbench,
 )
-from models.types import GenerationRequest, Prompt
+from models.types import Generation, GenerationRequest, Prompt
 
 REPLY_TOKENS = 32
 QUESTION_PROMPT_TOKENS = 320
@@ -83,27 +83,42 @@ class _WeightsRounds:
         return self._measure(self._fitted, round_index)
 
     def _measure(self, opened: OpenedGenerator, round_index: int) -> Mapping[str, float]:
-        request = GenerationRequest(
-            prompt=a_prompt(f"{self._nonce}-{round_index + 1:04}"), max_tokens=REPLY_TOKENS
-        )
-        done = opened.generator.stream(request).result()
-        if done.completion_tokens < _LEAST_REPLY_TOKENS or done.total_ms <= done.ttft_ms:
-            raise NeedMissingError(
-                f"cannot measure {opened.weights}: it replied with {done.completion_tokens} "
-                f"tokens, {_LEAST_REPLY_TOKENS} are needed; choose another models.generator"
-            )
+        done = timed_reply(opened, f"{self._nonce}-{round_index + 1:04}")
         self._tokens = {
             "tokens_shown": done.prompt_tokens,
             "tokens_computed": done.prompt_tokens_computed,
             "tokens_written": done.completion_tokens,
         }
-        prefill = done.prompt_tokens_computed * 1000 / done.ttft_ms
-        decode = (done.completion_tokens - 1) * 1000 / (done.total_ms - done.ttft_ms)
+        prefill, decode = speeds_of(done)
         return {
             "prefill": prefill,
             "decode": decode,
             "question": QUESTION_PROMPT_TOKENS / prefill + QUESTION_REPLY_TOKENS / decode,
         }
+
+
+def timed_reply(opened: OpenedGenerator, mark: str) -> Generation:
+    """Have a generator read `a_prompt` and write `REPLY_TOKENS`.
+
+    Raises:
+        NeedMissingError: it wrote too little to be measured.
+    """
+    request = GenerationRequest(prompt=a_prompt(mark), max_tokens=REPLY_TOKENS)
+    done = opened.generator.stream(request).result()
+    if done.completion_tokens < _LEAST_REPLY_TOKENS or done.total_ms <= done.ttft_ms:
+        raise NeedMissingError(
+            f"cannot measure {opened.weights}: it replied with {done.completion_tokens} "
+            f"tokens, {_LEAST_REPLY_TOKENS} are needed; choose another models.generator"
+        )
+    return done
+
+
+def speeds_of(done: Generation) -> tuple[float, float]:
+    """Return tokens a second that were read and written."""
+    return (
+        done.prompt_tokens_computed * 1000 / done.ttft_ms,
+        (done.completion_tokens - 1) * 1000 / (done.total_ms - done.ttft_ms),
+    )
 
 
 def a_prompt(mark: str) -> Prompt:

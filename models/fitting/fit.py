@@ -1,21 +1,20 @@
-"""Choose the fastest weight file for this machine: make candidates, measure, keep the best."""
+"""Choose the fastest weight file for this machine: predict, make what is promising, measure it."""
 
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
 
 from models.catalog import ModelEntry, Task
-from models.errors import ModelFitError
+from models.errors import ModelFileError, ModelFitError
 from models.files import (
     FileState,
     Progress,
@@ -25,8 +24,16 @@ from models.files import (
     sha256_of,
     sync,
 )
-from models.fitting.messages import Order, Reply, trial_from_json
-from models.fitting.recipes import RECIPES, Plan, Recipe, plan
+from models.fitting.messages import (
+    Miniatures,
+    Order,
+    Reply,
+    TryOrder,
+    trial_from_json,
+    trial_to_json,
+)
+from models.fitting.miniature import choose_depths, write_miniature
+from models.fitting.recipes import RECIPES, Plan, plan
 from models.fitting.record import (
     PREFIX,
     Attempt,
@@ -41,22 +48,23 @@ from models.fitting.record import (
     write_record,
 )
 from models.fitting.texts import load_texts
-from models.fitting.trial import Trial, refusal
-from models.gguf import read_tensors
+from models.fitting.trial import Trial, is_faster, refusal, too_slow
+from models.gguf import Header, read_header
+from models.llama.environment import computing_environment
 from models.processors import physical_cores, this_processor
 from models.staging import PARTIAL, hold_lock
 
-PROMPT_TOKENS = 512
+PROMPT_TOKENS = 192
 REPLY_TOKENS = 16
 ROUNDS = 3
+PREDICTION_PROMPT_TOKENS = 64
+PREDICTION_REPLY_TOKENS = 8
+PREDICTION_ROUNDS = 4
 CLEARLY_FASTER = 1.03
 """By how much a later candidate must beat an earlier one, which changes the model less."""
 
 COMMAND = (sys.executable, "-P", "-m", "models.llama.fitting_process")
 
-_PROJECT = Path(__file__).resolve().parents[2]
-_COPIES = 2
-"""Most candidates on the disk at a time: the best so far and the one being tried."""
 _RESERVE_BYTES = 64 * 2**20
 
 Tell = Callable[[str], None]
@@ -142,31 +150,17 @@ class _Fitter:
         self._threads = threads
 
     def run(self, record_at: Path, on_progress: Progress) -> Record:
-        plans = self._plans()
-        self._require_space(n_copies=min(_COPIES, len(plans)))
-        attempts: list[Attempt] = []
-        best: tuple[float, Recipe, Path] | None = None
-        for number, (recipe, its_plan) in enumerate(plans, 1):
-            path = self._scratch / f"{recipe.name}.gguf"
-            prefix = f"candidate {number} of {len(plans)}: "
+        def tell(message: str) -> None:
+            on_progress(done_bytes=0, total_bytes=0, message=message)
 
-            def tell(message: str, prefix: str = prefix) -> None:
-                on_progress(done_bytes=0, total_bytes=0, message=prefix + message)
-
-            if any(done.recipe in recipe.unless and done.refusal is None for done in attempts):
-                continue
-            attempt, trial = self._attempt(recipe, its_plan, path, tell)
-            attempts.append(attempt)
-            is_best = trial is not None and (
-                best is None or trial.speedup > best[0] * CLEARLY_FASTER
-            )
-            loser: Path | None = path
-            if trial is not None and is_best:
-                loser = best[2] if best is not None else None
-                best = (trial.speedup, recipe, path)
-            if loser is not None:
-                loser.unlink(missing_ok=True)
-        fitted = self._install(best[1], best[2]) if best is not None else None
+        header = read_header(self._original)
+        plans = _plans(header)
+        attempts = self._predicted(header, plans, tell) if plans else {}
+        chosen: str | None = None
+        while chosen is None and (name := _most_promising(attempts)) is not None:
+            attempts[name] = self._attempt(attempts[name], plans[name], tell)
+            if attempts[name].refusal is None:
+                chosen = name
         record = Record(
             processor=this_processor().name,
             processor_key=this_processor().key,
@@ -179,41 +173,85 @@ class _Fitter:
                 bytes=self._original.stat().st_size,
                 sha256=self._sha256,
             ),
-            fitted=fitted,
-            recipe=best[1].name if best is not None else None,
-            attempts=tuple(attempts),
+            fitted=None if chosen is None else self._install(chosen),
+            recipe=chosen,
+            attempts=tuple(_left_out(attempt, chosen) for attempt in attempts.values()),
         )
         write_record(record_at, record)
         _remove_unused(self._original.parent)
         return record
 
-    def _plans(self) -> list[tuple[Recipe, Plan]]:
-        tensors = read_tensors(self._original)
-        found: list[tuple[Recipe, Plan]] = []
-        for recipe in RECIPES:
-            made = plan(recipe, tensors)
-            if made is not None and made not in [other for _, other in found]:
-                found.append((recipe, made))
-        return found
+    def _predicted(self, header: Header, plans: dict[str, Plan], tell: Tell) -> dict[str, Attempt]:
+        """Predict what each candidate gains; those that may be worth it have no refusal yet."""
+        try:
+            trials = self._predict(header, plans, tell)
+        except (_TrialFailedError, ModelFileError) as error:
+            why = f"its speed could not be predicted: {error}"
+            return {
+                name: Attempt(recipe=name, refusal=why, predicted=None, figures=None)
+                for name in plans
+            }
+        return {
+            name: Attempt(
+                recipe=name,
+                refusal=None if is_faster(trial) else f"{too_slow(trial)} (predicted)",
+                predicted=trial_to_json(trial),
+                figures=None,
+            )
+            for name, trial in zip(plans, trials, strict=True)
+        }
 
-    def _require_space(self, n_copies: int) -> None:
-        needed = n_copies * self._original.stat().st_size + _RESERVE_BYTES
+    def _predict(self, header: Header, plans: dict[str, Plan], tell: Tell) -> list[Trial]:
+        depths = choose_depths(header.tensors)
+        files: list[Miniatures] = []
+        types_by_name: dict[str, dict[str, int]] = {"": {}}
+        types_by_name |= {name: made.types(header.tensors) for name, made in plans.items()}
+        for name, types in types_by_name.items():
+            shallow, deep = (
+                self._scratch / f"{name or 'original'}-{depth}.gguf"
+                for depth in ("shallow", "deep")
+            )
+            write_miniature(shallow, header, depths.shallow, types)
+            write_miniature(deep, header, depths.deep, types)
+            files.append({"recipe": name, "shallow": str(shallow), "deep": str(deep)})
+        trials = _in_child(
+            {
+                "type": "predict",
+                "files": files,
+                "n_shallow": len(depths.shallow),
+                "n_deep": len(depths.deep),
+                "n_layers": depths.n_layers,
+                "threads": self._threads,
+                "prompt_tokens": PREDICTION_PROMPT_TOKENS,
+                "reply_tokens": PREDICTION_REPLY_TOKENS,
+                "rounds": PREDICTION_ROUNDS,
+            },
+            tell,
+        )
+        for one in files:  # their pages are wanted for the whole files
+            Path(one["shallow"]).unlink()
+            Path(one["deep"]).unlink()
+        return trials
+
+    def _require_space(self) -> None:
+        needed = self._original.stat().st_size + _RESERVE_BYTES
         free = shutil.disk_usage(self._scratch).free
-        if n_copies and free < needed:
+        if free < needed:
             raise ModelFitError(
-                f"cannot fit {self._model.name!r}: it needs {needed:,} bytes of disk while "
-                f"candidates are tried, {str(self._scratch.parents[1])!r} has {free:,} free; free "
+                f"cannot fit {self._model.name!r}: it needs {needed:,} bytes of disk while a "
+                f"candidate is tried, {str(self._scratch.parents[1])!r} has {free:,} free; free "
                 f"some space and run `plinth models fit {self._model.name}`"
             )
 
-    def _attempt(
-        self, recipe: Recipe, its_plan: Plan, path: Path, tell: Tell
-    ) -> tuple[Attempt, Trial | None]:
-        """Try a candidate; the trial is returned only if it may be used."""
-        order: Order = {
+    def _attempt(self, predicted: Attempt, its_plan: Plan, tell: Tell) -> Attempt:
+        """Make a candidate and try it; the file stays only if it may be used."""
+        self._require_space()
+        path = self._candidate(predicted.recipe)
+        order: TryOrder = {
+            "type": "try",
             "original": str(self._original),
             "candidate": str(path),
-            "recipe": recipe.name,
+            "recipe": predicted.recipe,
             "overrides": list(its_plan.overrides),
             "output_type": its_plan.output_type,
             "embedding_type": its_plan.embedding_type,
@@ -225,25 +263,60 @@ class _Fitter:
             "texts": load_texts(),
         }
         try:
-            done = _in_child(order, tell)
+            (trial,) = _in_child(order, tell)
         except _TrialFailedError as error:
-            return Attempt(recipe=recipe.name, refusal=str(error), figures=None), None
-        trial = trial_from_json(done)
-        why_not = refusal(trial)
-        attempt = Attempt(recipe=recipe.name, refusal=why_not, figures=done)
-        return attempt, trial if why_not is None else None
+            changes: dict[str, Any] = {"refusal": str(error)}
+        else:
+            changes = {"refusal": refusal(trial), "figures": trial_to_json(trial)}
+        if changes["refusal"] is not None:
+            path.unlink(missing_ok=True)
+        return predicted.model_copy(update=changes)
 
-    def _install(self, recipe: Recipe, candidate: Path) -> StoredFile:
+    def _candidate(self, recipe: str) -> Path:
+        return self._scratch / f"{recipe}.gguf"
+
+    def _install(self, recipe: str) -> StoredFile:
         """Move the file to its place under a name that no other content has."""
+        candidate = self._candidate(recipe)
         sha256 = sha256_of(candidate)
-        target = self._original.with_name(f"{PREFIX}{recipe.name}-{sha256[:12]}.gguf")
+        target = self._original.with_name(f"{PREFIX}{recipe}-{sha256[:12]}.gguf")
         sync(candidate)
         candidate.replace(target)
         sync(target.parent)
         return StoredFile(path=target.name, bytes=target.stat().st_size, sha256=sha256)
 
 
-def _in_child(order: Order, tell: Tell) -> dict[str, Any]:
+def _plans(header: Header) -> dict[str, Plan]:
+    """Return by recipe what can be made, each file once."""
+    found: dict[str, Plan] = {}
+    for recipe in RECIPES:
+        made = plan(recipe, header.tensors)
+        if made is not None and made not in found.values():
+            found[recipe.name] = made
+    return found
+
+
+def _most_promising(attempts: Mapping[str, Attempt]) -> str | None:
+    """Return the recipe to be tried next: none that may be worth it is clearly faster."""
+    gains = {
+        name: trial_from_json(attempt.predicted).speedup
+        for name, attempt in attempts.items()
+        if attempt.refusal is None and attempt.predicted is not None
+    }
+    most = max(gains.values(), default=0.0)
+    return next((name for name, gain in gains.items() if gain * CLEARLY_FASTER >= most), None)
+
+
+def _left_out(attempt: Attempt, chosen: str | None) -> Attempt:
+    """Say of a candidate that need not be made any more why it is not used."""
+    if attempt.refusal is not None or attempt.recipe == chosen:
+        return attempt
+    return attempt.model_copy(
+        update={"refusal": f"not made: predicted to gain no more than {chosen}"}
+    )
+
+
+def _in_child(order: Order, tell: Tell) -> list[Trial]:
     """Have a process carry out the order; it ends before this returns, whatever happens."""
     with tempfile.TemporaryFile() as stderr:
         child = subprocess.Popen(
@@ -251,10 +324,7 @@ def _in_child(order: Order, tell: Tell) -> dict[str, Any]:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=stderr,
-            # Spinning threads starve one another as soon as something else computes too.
-            env={"OMP_WAIT_POLICY": "PASSIVE"}
-            | dict(os.environ)
-            | {"PYTHONPATH": str(_PROJECT), "GGML_NO_BACKTRACE": "1"},
+            env=computing_environment(),
         )
         try:
             with child:
@@ -263,7 +333,7 @@ def _in_child(order: Order, tell: Tell) -> dict[str, Any]:
             raise _TrialFailedError(_last_words(child, stderr)) from None
 
 
-def _converse(child: subprocess.Popen[bytes], order: Order, tell: Tell) -> dict[str, Any]:
+def _converse(child: subprocess.Popen[bytes], order: Order, tell: Tell) -> list[Trial]:
     if child.stdin is None or child.stdout is None:
         raise ValueError("the process was started without pipes")
     try:
@@ -277,7 +347,7 @@ def _converse(child: subprocess.Popen[bytes], order: Order, tell: Tell) -> dict[
                 case "progress":
                     tell(reply["message"])
                 case "done":
-                    return reply["trial"]
+                    return [trial_from_json(trial) for trial in reply["trials"]]
                 case "failed":
                     raise _TrialFailedError(reply["message"])
         raise EOFError

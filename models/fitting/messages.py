@@ -8,9 +8,34 @@ from models.fitting.texts import Text
 from models.fitting.trial import Closeness, Speeds, Trial
 
 
-class Order(TypedDict):
-    """The one message to the process: make this candidate and try it."""
+class Miniatures(TypedDict):
+    """A file's two miniatures."""
 
+    recipe: str
+    """Empty: of the original."""
+    shallow: str
+    deep: str
+
+
+class PredictOrder(TypedDict):
+    """Measure miniatures and say what each candidate would gain."""
+
+    type: Literal["predict"]
+    files: list[Miniatures]
+    """The original's first."""
+    n_shallow: int
+    n_deep: int
+    n_layers: int
+    threads: int
+    prompt_tokens: int
+    reply_tokens: int
+    rounds: int
+
+
+class TryOrder(TypedDict):
+    """Make this candidate and try it."""
+
+    type: Literal["try"]
     original: str
     candidate: str
     """Where it is written; replaced if it exists."""
@@ -28,6 +53,10 @@ class Order(TypedDict):
     texts: list[Text]
 
 
+Order = PredictOrder | TryOrder
+"""The one message to the process."""
+
+
 class Progress(TypedDict):
     """What it does now, for people."""
 
@@ -36,10 +65,10 @@ class Progress(TypedDict):
 
 
 class Done(TypedDict):
-    """The last message: the trial as JSON."""
+    """The last message: trials as JSON, of a prediction one for each candidate in order."""
 
     type: Literal["done"]
-    trial: dict[str, Any]
+    trials: list[dict[str, Any]]
 
 
 class Failed(TypedDict):

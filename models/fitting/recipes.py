@@ -26,10 +26,10 @@ _SMALL = frozenset({"attn_k", "attn_v"})
 """Never changed but by the coarse recipe: one weight in a hundred where queries share keys and
 values, yet a third of the divergence, as errors there reach every token that comes later."""
 _LAYER_MATRIX = re.compile(r"blk\.(\d+)\.((?:attn|ffn)_[a-z_]+)\.weight")
-_OUTPUT, _EMBEDDING = "output.weight", "token_embd.weight"
+_OUTPUT, EMBEDDING = "output.weight", "token_embd.weight"
 
 
-VERSION = 1
+VERSION = 2
 """Raise it with every change of what a recipe makes or of how files are measured: models are then
 fitted anew."""
 
@@ -44,8 +44,6 @@ class Recipe:
     """From a layer matrix's role (`ffn_up`), type and row length to the type it gets."""
     output: str | None = None
     """Type of the output matrix where the file has one of its own; None: as it is."""
-    unless: tuple[str, ...] = ()
-    """Not tried where a file of one of these earlier recipes was good enough: those gain more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +55,15 @@ class Plan:
     named, those that stay as they are with their own type."""
     output_type: int
     embedding_type: int
+
+    def types(self, tensors: Sequence[Tensor]) -> dict[str, int]:
+        """Return by name the type that each matrix of the layers and the output gets."""
+        found = {tensor.name: self.output_type for tensor in tensors if tensor.name == _OUTPUT}
+        for tensor in tensors:
+            for pattern, type_id in self.overrides:
+                if re.search(pattern, tensor.name):
+                    found[tensor.name] = type_id
+        return found
 
 
 def _fits(kind: str, row: int) -> bool:
@@ -83,11 +90,11 @@ def _q2_k(_: str, kind: str, row: int) -> str:
 
 
 NEAR_OUTPUT = Recipe(name="near-output", choose=_fast_and_near, output="Q4_K")
-NEAR = Recipe(name="near", choose=_fast_and_near, unless=("near-output",))
-OUTPUT = Recipe(name="output", choose=_as_it_is, output="Q4_K", unless=("near-output", "near"))
+NEAR = Recipe(name="near", choose=_fast_and_near)
+OUTPUT = Recipe(name="output", choose=_as_it_is, output="Q4_K")
 PLAIN = Recipe(name="q4_0", choose=_q4_0)
 RECIPES = (NEAR_OUTPUT, NEAR, OUTPUT, PLAIN)
-"""In the order in which they are tried; a later one must be clearly faster to be preferred."""
+"""One that changes more stands later, or gains more: it must be clearly faster to be preferred."""
 COARSE = Recipe(name="q2_k", choose=_q2_k)
 """Never offered: tests show that the quality check refuses what it makes."""
 
@@ -95,9 +102,9 @@ COARSE = Recipe(name="q2_k", choose=_q2_k)
 def plan(recipe: Recipe, tensors: Sequence[Tensor]) -> Plan | None:
     """Return what to tell the library; None where the recipe changes nothing or cannot be used."""
     names = {tensor.name: tensor for tensor in tensors}
-    if _EMBEDDING not in names:
+    if EMBEDDING not in names:
         return None
-    embedding_type = names[_EMBEDDING].type_id
+    embedding_type = names[EMBEDDING].type_id
     output_type = names[_OUTPUT].type_id if _OUTPUT in names else embedding_type
     changed = False
     if recipe.output is not None:

@@ -55,11 +55,13 @@ class Attempt(_Stored):
     recipe: str
     refusal: str | None
     """Why it is not used; None: it was good enough."""
+    predicted: dict[str, Any] | None
+    """`trial_to_json`, extrapolated from miniatures; None where those could not be run."""
     figures: dict[str, Any] | None
-    """`trial_to_json`; None where it could not be made or run."""
+    """`trial_to_json`, measured; None where it was not made or could not be run."""
 
     def trial(self) -> Trial | None:
-        """Return the figures as values."""
+        """Return what was measured as values."""
         return None if self.figures is None else trial_from_json(self.figures)
 
 

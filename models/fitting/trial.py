@@ -24,7 +24,7 @@ fact that it has just read is at stake; the rest is mostly how things are worded
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Speeds:
-    """Tokens a second of one file: medians over the rounds."""
+    """Tokens a second of one file."""
 
     prefill_tokens_s: float
     decode_tokens_s: float
@@ -47,13 +47,13 @@ class Closeness:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trial:
-    """One candidate, measured against the original in turn in one process."""
+    """One candidate, measured against the original in turn in one process, or predicted."""
 
     recipe: str
     original: Speeds
     candidate: Speeds
     prefill_ratio: float
-    """Median over rounds of candidate's speed / original's speed; above 1 is faster."""
+    """Candidate's speed / original's speed, above 1 is faster; measured: the rounds' median."""
     decode_ratio: float
     closeness: Closeness | None
     """None where the candidate was not faster, so that nobody asked."""
@@ -83,13 +83,17 @@ def is_close(closeness: Closeness) -> bool:
     )
 
 
+def too_slow(trial: Trial) -> str:
+    """Say that a candidate is not fast enough."""
+    return (
+        f"not faster enough: prefill {trial.prefill_ratio:.2f} x, decode {trial.decode_ratio:.2f} x"
+    )
+
+
 def refusal(trial: Trial) -> str | None:
     """Return why a candidate is not used; None: it may be."""
     if not is_faster(trial):
-        return (
-            f"not faster enough: prefill {trial.prefill_ratio:.2f} x, "
-            f"decode {trial.decode_ratio:.2f} x"
-        )
+        return too_slow(trial)
     if trial.closeness is None or not is_close(trial.closeness):
         found = trial.closeness
         return (

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
 import threading
 from collections import deque
 from contextlib import suppress
-from pathlib import Path
 from queue import SimpleQueue
 from typing import IO
 
 from models.errors import GeneratorCrashedError, ModelError
 from models.llama import wire
+from models.llama.environment import computing_environment
 
 Replies = SimpleQueue[wire.Reply | None]
 """What the process says to one request, in order; None: it has ended and says no more."""
 
-_PROJECT = Path(__file__).resolve().parents[2]
 _STDERR_LINES_KEPT = 5
 _CLOSE_TIMEOUT_S = 3.0
 
@@ -39,7 +37,7 @@ class GeneratorChild:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
-                env=_environment(),
+                env=computing_environment(),
             )
         except OSError as error:
             raise GeneratorCrashedError(
@@ -161,17 +159,6 @@ class GeneratorChild:
         with _pipe(self._process.stderr) as stderr:
             for line in stderr:
                 self._last_lines.append(line.decode("utf-8", errors="replace").strip())
-
-
-def _environment() -> dict[str, str]:
-    return {
-        # Threads that wait by spinning starve one another as soon as something else computes too
-        # (an ingest): the first token came 30 times later.
-        "OMP_WAIT_POLICY": "PASSIVE",
-        **os.environ,
-        "PYTHONPATH": str(_PROJECT),
-        "GGML_NO_BACKTRACE": "1",  # a crash would look for debuggers to run
-    }
 
 
 def _pipe(stream: IO[bytes] | None) -> IO[bytes]:

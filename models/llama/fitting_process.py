@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from models.errors import ModelFileError
-from models.fitting.messages import Order, Reply, trial_to_json
+from models.fitting.messages import Order, PredictOrder, Reply, TryOrder, trial_to_json
+from models.fitting.miniature import N_USABLE_TOKENS, extrapolated
 from models.fitting.recipes import Plan
 from models.fitting.texts import Text
 from models.fitting.trial import Closeness, Speeds, Trial, is_faster
@@ -36,7 +37,55 @@ _WARM_UP_TOKENS = 32
 _ROUNDS_BEFORE_GIVING_UP = 2
 
 
-def try_candidate(order: Order, tell: Tell) -> Trial:
+def predict(order: PredictOrder, tell: Tell) -> list[Trial]:
+    """Measure all miniatures in turn and return what each candidate would gain.
+
+    Each figure is the best of all rounds: what disturbs a measurement only makes it slower, and a
+    difference of two measurements would show all of it.
+
+    Raises:
+        ModelFileError: a miniature cannot be opened or run.
+    """
+    prompt = [token % N_USABLE_TOKENS for token in range(order["prompt_tokens"])]
+    reply = prompt[: order["reply_tokens"]]
+    with ExitStack() as stack:
+        files = [
+            stack.enter_context(
+                MeasuredFile(
+                    Path(path),
+                    context_tokens=len(prompt) + len(reply),
+                    threads=order["threads"],
+                )
+            )
+            for one in order["files"]
+            for path in (one["shallow"], one["deep"])
+        ]
+        for file in files:
+            file.speeds(prompt[:_WARM_UP_TOKENS], reply[:2])
+        rounds: list[list[Speeds]] = []
+        for number in range(1, order["rounds"] + 1):
+            tell(f"measuring what candidates would gain, round {number} of {order['rounds']}")
+            rounds.append([file.speeds(prompt, reply) for file in files])
+    depths = (order["n_shallow"], order["n_deep"], order["n_layers"])
+    best = [fastest(of_file) for of_file in zip(*rounds, strict=True)]
+    original, *candidates = (
+        extrapolated(shallow, deep, depths)
+        for shallow, deep in zip(best[::2], best[1::2], strict=True)
+    )
+    return [
+        Trial(
+            recipe=one["recipe"],
+            original=original,
+            candidate=candidate,
+            prefill_ratio=candidate.prefill_tokens_s / original.prefill_tokens_s,
+            decode_ratio=candidate.decode_tokens_s / original.decode_tokens_s,
+            closeness=None,
+        )
+        for one, candidate in zip(order["files"][1:], candidates, strict=True)
+    ]
+
+
+def try_candidate(order: TryOrder, tell: Tell) -> Trial:
     """Make the candidate, measure both files in turn and, if it is faster, compare predictions.
 
     Raises:
@@ -95,7 +144,7 @@ def render(model: LlamaModel, form: PromptFormat, text: Text) -> tuple[list[int]
 def _measure(
     both: Sequence[MeasuredFile],
     renderings: Sequence[tuple[list[int], int]],
-    order: Order,
+    order: TryOrder,
     tell: Tell,
 ) -> Trial:
     tokens = list(
@@ -117,6 +166,14 @@ def _measure(
         if number == _ROUNDS_BEFORE_GIVING_UP and trial.speedup < 1:
             break
     return summed_up(order["recipe"], rounds)
+
+
+def fastest(rounds: Sequence[Speeds]) -> Speeds:
+    """Return the best of one file's rounds, separately for reading and writing."""
+    return Speeds(
+        prefill_tokens_s=max(speeds.prefill_tokens_s for speeds in rounds),
+        decode_tokens_s=max(speeds.decode_tokens_s for speeds in rounds),
+    )
 
 
 def summed_up(recipe: str, rounds: Sequence[Sequence[Speeds]]) -> Trial:
@@ -177,11 +234,15 @@ def main() -> None:
     order: Order = json.loads(sys.stdin.buffer.readline())
     threading.Thread(target=_end_with_parent, name="parent", daemon=True).start()
     try:
-        trial = try_candidate(order, replies.tell)
+        trials = (
+            predict(order, replies.tell)
+            if order["type"] == "predict"
+            else [try_candidate(order, replies.tell)]
+        )
     except ModelFileError as error:
         replies.send({"type": "failed", "message": str(error)})
     else:
-        replies.send({"type": "done", "trial": trial_to_json(trial)})
+        replies.send({"type": "done", "trials": [trial_to_json(trial) for trial in trials]})
     sys.stderr.flush()
     os._exit(0)  # a normal exit would wait for the thread that reads
 

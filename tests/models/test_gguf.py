@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from models.errors import ModelFileError
-from models.gguf import QUANTISATIONS, Tensor, read_tensors
+from models.gguf import QUANTISATIONS, Tensor, read_header, read_tensors
 
 
 def text(value: str) -> bytes:
@@ -47,6 +47,18 @@ def test_read_tensors_skips_every_kind_of_value(tmp_path: Path) -> None:
     path = tmp_path / "a.gguf"
     path.write_bytes(header(*TENSORS, values=VALUES, n_values=4))
     assert read_tensors(path) == TENSORS
+
+
+def test_values_are_kept_as_they_are_but_for_those_of_the_vocabulary(tmp_path: Path) -> None:
+    vocabulary = text("tokenizer.x") + struct.pack("<II", 4, 1)
+    path = tmp_path / "a.gguf"
+    path.write_bytes(header(*TENSORS, values=VALUES + vocabulary, n_values=5))
+    assert read_header(path).values == {
+        "general.name": (8, text("tiny")),
+        "numbers": (9, struct.pack("<IQII", 4, 2, 7, 8)),
+        "words": (9, struct.pack("<IQ", 8, 2) + text("a") + text("b")),
+        "flag": (7, b"\1"),
+    }
 
 
 @pytest.mark.parametrize(

@@ -102,12 +102,14 @@ class MachineWorkbench:
         _refuse_stand_in("generator", settings.generator)
         model = find_model(settings.generator, settings.dir)
         file = file_in_use(model, settings.dir, use_fitted=use_fitted)
+        tensors = read_tensors(file.path)
         with build_generator(settings, blocks) as generator:
             yield OpenedGenerator(
                 generator=generator,
-                weights=f"{file.path.name} ({describe_types(read_tensors(file.path))})",
+                weights=f"{file.path.name} ({describe_types(tensors)})",
                 path=file.path,
                 sha256=file.sha256,
+                tensors=tensors,
                 is_fitted=file.is_fitted,
                 reason=file.reason,
             )

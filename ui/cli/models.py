@@ -93,8 +93,8 @@ def fit_models(
 ) -> None:
     """Choose the fastest weight file for this processor; without a NAME, of the generator in use.
 
-    Requantised candidates are measured in turn with the original. One is used only if it is faster
-    and predicts the same; the original is kept. Takes some minutes, once; may be interrupted.
+    What candidates gain is predicted in seconds; promising ones are made and measured in turn with
+    the original. One is used only if it is faster and predicts the same; the original is kept.
     """
     from models.fitting.fit import fit
 

@@ -9,6 +9,7 @@ import pytest
 
 from evals.benchmarks.types import Conditions, OpenedGenerator, Quantity, Workbench
 from models.fakes import FakeGenerator
+from models.gguf import Tensor
 from models.types import FinishReason, Generation, GenerationRequest
 from tests.assistant.conftest import make_hit
 
@@ -16,6 +17,14 @@ __all__ = ["make_hit"]
 
 SPEED = Quantity(name="speed", unit="tokens/s", higher_is_better=True, gate=1.1)
 TIME = Quantity(name="time", unit="ms", higher_is_better=False)
+
+TENSORS = (
+    Tensor(name="token_embd.weight", shape=(256, 100), type_id=8),
+    Tensor(name="output.weight", shape=(256, 100), type_id=14),
+    Tensor(name="blk.0.attn_norm.weight", shape=(256,), type_id=0),
+    Tensor(name="blk.0.ffn_up.weight", shape=(256, 1000), type_id=12),
+)
+"""In Q8_0, Q6_K, F32 and Q4_K."""
 
 
 class Scripted:
@@ -110,6 +119,7 @@ class Bench:
                 weights="fitted.gguf" if use_fitted else "original.gguf",
                 path=Path("fitted.gguf" if use_fitted else "original.gguf"),
                 sha256="ab" * 32 if use_fitted else "cd" * 32,
+                tensors=TENSORS,
                 is_fitted=use_fitted and self._is_fitted,
                 reason="because",
             )

@@ -52,6 +52,7 @@ class Bench:
                 weights="small",
                 path=self._weights,
                 sha256="ab",
+                tensors=(),
                 is_fitted=False,
                 reason="",
             ),

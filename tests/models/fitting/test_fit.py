@@ -13,12 +13,12 @@ import models.fitting.fit as fitting
 from models.catalog import ModelEntry
 from models.errors import ModelError, ModelFileError, ModelFitError
 from models.fitting.fit import fit
-from models.fitting.record import file_in_use, read_record, record_path
+from models.fitting.recipes import RECIPES
+from models.fitting.record import Record, file_in_use, read_record, record_path
 from models.staging import PARTIAL
 from tests.models.conftest import a_model
-from tests.models.fitting.child import ORIGINAL, Outcomes, a_trial
+from tests.models.fitting.child import ORIGINAL, SLOW, Outcomes, a_trial
 
-SLOW = a_trial("", prefill=1.0, decode=1.0, kl=None)
 WRONG = a_trial("", kl=0.5)
 
 
@@ -30,14 +30,19 @@ def scratch(folder: Path) -> Path:
     return folder / PARTIAL / ".fit-tiny"
 
 
+def reasons(record: Record) -> dict[str, str | None]:
+    return {attempt.recipe: attempt.refusal for attempt in record.attempts}
+
+
 def test_fit_takes_a_faster_and_close_candidate_and_keeps_the_original(
     generator: ModelEntry, folder: Path, outcomes: Outcomes
 ) -> None:
     outcomes(near_output=a_trial("near-output", prefill=1.3), q4_0=a_trial("q4_0"))
     record = fit(generator, folder, threads=3)
     assert record.recipe == "near-output"
-    # `near` and `output` could only be slower, and were not tried.
-    assert [attempt.recipe for attempt in record.attempts] == ["near-output", "q4_0"]
+    found = reasons(record)
+    assert found["near-output"] is None
+    assert "no more than near-output" in str(found["q4_0"])  # and so it was not made
     assert record.threads == 3
     assert record.fitted is not None
     assert (folder / "tiny" / record.fitted.path).read_text() == "GGUFnear-output"
@@ -47,6 +52,46 @@ def test_fit_takes_a_faster_and_close_candidate_and_keeps_the_original(
     assert read_record(record_path(generator, folder)) == record
     file = file_in_use(generator, folder, use_fitted=True)
     assert (file.path.name, file.sha256) == (record.fitted.path, record.fitted.sha256)
+
+
+def test_fit_makes_no_file_where_no_candidate_is_predicted_to_gain(
+    generator: ModelEntry, folder: Path, outcomes: Outcomes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Not even space for one is asked for.
+    monkeypatch.setattr(fitting.shutil, "disk_usage", lambda _: SimpleNamespace(free=1000))
+    outcomes()
+    record = fit(generator, folder)
+    assert record.fitted is None
+    assert set(reasons(record).values()) == {
+        "not faster enough: prefill 1.00 x, decode 1.00 x (predicted)"
+    }
+    assert all(attempt.predicted and not attempt.figures for attempt in record.attempts)
+
+
+def test_fit_records_what_was_predicted_and_what_was_measured(
+    generator: ModelEntry, folder: Path, outcomes: Outcomes
+) -> None:
+    outcomes(
+        predicted={recipe.name: SLOW for recipe in RECIPES} | {"near": a_trial(prefill=1.4)},
+        near=a_trial("near", prefill=1.3),
+    )
+    (attempt,) = (one for one in fit(generator, folder).attempts if one.recipe == "near")
+    assert attempt.predicted is not None
+    assert attempt.predicted["prefill_ratio"] == 1.4
+    assert attempt.figures is not None
+    assert attempt.figures["prefill_ratio"] == 1.3
+
+
+def test_fit_that_was_promised_more_than_is_measured_keeps_the_original(
+    generator: ModelEntry, folder: Path, outcomes: Outcomes
+) -> None:
+    outcomes(
+        predicted={recipe.name: SLOW for recipe in RECIPES} | {"near": a_trial(prefill=1.4)},
+        near=SLOW,
+    )
+    record = fit(generator, folder)
+    assert record.fitted is None
+    assert reasons(record)["near"] == "not faster enough: prefill 1.00 x, decode 1.00 x"
 
 
 def test_fit_prefers_a_later_candidate_only_where_it_is_clearly_faster(
@@ -59,32 +104,42 @@ def test_fit_prefers_a_later_candidate_only_where_it_is_clearly_faster(
     assert len(fitted_files(folder)) == 1  # the earlier one is gone
 
 
-def test_fit_tries_the_smaller_change_where_the_larger_one_is_refused(
+def test_fit_tries_the_next_one_where_the_most_promising_is_refused(
     generator: ModelEntry, folder: Path, outcomes: Outcomes
 ) -> None:
-    outcomes(near_output=WRONG, near=a_trial("near"), q4_0=SLOW)
+    outcomes(near_output=a_trial(prefill=1.5, kl=0.5), near=a_trial("near"))
     record = fit(generator, folder)
     assert record.recipe == "near"
-    assert [attempt.refusal is None for attempt in record.attempts] == [False, True, False]
-    outcomes(near_output=WRONG, near=SLOW, output=a_trial("output"), q4_0=SLOW)
-    assert fit(generator, folder, again=True).recipe == "output"
+    assert "predicts differently" in str(reasons(record)["near-output"])
+    assert reasons(record)["near"] is None
 
 
 def test_fit_without_a_good_candidate_keeps_the_original_and_says_why(
     generator: ModelEntry, folder: Path, outcomes: Outcomes
 ) -> None:
-    outcomes(near_output=SLOW, near=WRONG, output="no such type", q4_0="abort")
+    outcomes(near=WRONG, output="no such type", q4_0="abort")
     record = fit(generator, folder)
     assert record.fitted is None
-    reasons = [str(attempt.refusal) for attempt in record.attempts]
-    assert "not faster" in reasons[0]
-    assert "predicts differently" in reasons[1]
-    assert reasons[2] == "no such type"
-    assert re.search("ended with -6: something was wrong", reasons[3])
+    found = reasons(record)
+    assert "(predicted)" in str(found["near-output"])
+    assert "predicts differently" in str(found["near"])
+    assert found["output"] == "no such type"
+    assert re.search("ended with -6: something was wrong", str(found["q4_0"]))
     assert fitted_files(folder) == []
     file = file_in_use(generator, folder, use_fitted=True)
     assert file.path.name == "weight.gguf"
     assert "no candidate was both faster and as good" in file.reason
+
+
+def test_fit_whose_speeds_cannot_be_predicted_keeps_the_original_and_says_why(
+    generator: ModelEntry, folder: Path, outcomes: Outcomes
+) -> None:
+    outcomes(predicted="abort", near=a_trial())
+    record = fit(generator, folder)
+    assert record.fitted is None
+    assert len(record.attempts) == 4
+    for attempt in record.attempts:
+        assert "could not be predicted: its process ended with -6" in str(attempt.refusal)
 
 
 def test_fit_again_measures_only_when_something_has_changed(
@@ -92,7 +147,7 @@ def test_fit_again_measures_only_when_something_has_changed(
 ) -> None:
     outcomes(near_output=a_trial("near-output"), q4_0=SLOW)
     first = fit(generator, folder)
-    outcomes(near_output="asked again", near="x", output="x", q4_0="x")
+    outcomes(near_output="asked again")
     assert fit(generator, folder) == first
     assert first.fitted is not None
     (folder / "tiny" / first.fitted.path).write_bytes(b"damaged")

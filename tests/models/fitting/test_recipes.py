@@ -120,8 +120,8 @@ def test_a_recipe_that_changes_nothing_makes_no_plan() -> None:
     assert plan(PLAIN, (fast[1],)) is None  # no file that we know how to read
 
 
-def test_a_later_recipe_that_is_skipped_names_an_earlier_one() -> None:
-    names = [recipe.name for recipe in RECIPES]
-    for recipe in RECIPES:
-        for earlier in recipe.unless:
-            assert names.index(earlier) < names.index(recipe.name)
+def test_types_of_a_plan_are_those_that_the_library_would_give() -> None:
+    made = plan(NEAR_OUTPUT, FILE)
+    assert made is not None
+    kinds = {name: QUANTISATIONS[type_id] for name, type_id in made.types(FILE).items()}
+    assert kinds == types(made) | {"output.weight": "Q4_K"}

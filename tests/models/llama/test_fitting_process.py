@@ -8,14 +8,16 @@ import pytest
 
 import models.fitting.fit as fitting
 from models.catalog import ModelEntry, ModelFile
+from models.errors import ModelFileError
 from models.fitting import recipes
 from models.fitting.fit import fit
-from models.fitting.messages import Order
+from models.fitting.messages import Miniatures, PredictOrder, TryOrder
+from models.fitting.miniature import choose_depths, write_miniature
 from models.fitting.recipes import COARSE, IDS, PLAIN, Recipe, plan
 from models.fitting.texts import load_texts
 from models.fitting.trial import Speeds, is_close
-from models.gguf import QUANTISATIONS, read_tensors
-from models.llama.fitting_process import summed_up, try_candidate
+from models.gguf import QUANTISATIONS, read_header, read_tensors
+from models.llama.fitting_process import fastest, predict, summed_up, try_candidate
 from models.llama.measuring import Comparison, MeasuredFile
 from models.llama.quantising import quantise
 from tests.models.conftest import a_model, put
@@ -25,10 +27,11 @@ pytestmark = pytest.mark.model
 PROMPT_TOKENS, REPLY_TOKENS = 64, 4
 
 
-def order(original: Path, candidate: Path, recipe: Recipe) -> Order:
+def order(original: Path, candidate: Path, recipe: Recipe) -> TryOrder:
     made = plan(recipe, read_tensors(original))
     assert made is not None
     return {
+        "type": "try",
         "original": str(original),
         "candidate": str(candidate),
         "recipe": recipe.name,
@@ -125,6 +128,64 @@ def test_try_candidate_that_is_not_faster_is_not_compared(
     assert trial.closeness is None
 
 
+def prediction(original: Path, folder: Path, **types: str) -> PredictOrder:
+    """Of one candidate in which all matrices with a word in their names get a type."""
+    header = read_header(original)
+    depths = choose_depths(header.tensors)
+    files: list[Miniatures] = []
+    for recipe in ("", "changed"):
+        changed = {
+            tensor.name: IDS[kind]
+            for tensor in header.tensors
+            for word, kind in types.items()
+            if recipe and word in tensor.name and len(tensor.shape) > 1
+        }
+        shallow, deep = folder / f"{recipe}-shallow.gguf", folder / f"{recipe}-deep.gguf"
+        write_miniature(shallow, header, depths.shallow, changed)
+        write_miniature(deep, header, depths.deep, changed)
+        files.append({"recipe": recipe, "shallow": str(shallow), "deep": str(deep)})
+    return {
+        "type": "predict",
+        "files": files,
+        "n_shallow": len(depths.shallow),
+        "n_deep": len(depths.deep),
+        "n_layers": depths.n_layers,
+        "threads": 2,
+        "prompt_tokens": PROMPT_TOKENS,
+        "reply_tokens": REPLY_TOKENS,
+        "rounds": 3,
+    }
+
+
+def test_predict_sees_that_weights_four_times_the_size_are_slower_to_write_with(
+    model_path: Path, tmp_path: Path
+) -> None:
+    told: list[str] = []
+    (trial,) = predict(prediction(model_path, tmp_path, ffn="F32", attn="F32"), told.append)
+    assert trial.recipe == "changed"
+    assert trial.decode_ratio < 0.9
+    assert trial.closeness is None
+    assert trial.decode_ratio == trial.candidate.decode_tokens_s / trial.original.decode_tokens_s
+    assert len(told) == 3
+
+
+def test_predict_of_a_miniature_that_does_not_load_is_a_known_error(
+    model_path: Path, tmp_path: Path
+) -> None:
+    order = prediction(model_path, tmp_path, ffn="F32")
+    Path(order["files"][1]["deep"]).write_bytes(b"GGUF")
+    with pytest.raises(ModelFileError, match="cannot read the model"):
+        predict(order, lambda _: None)
+
+
+def test_the_fastest_of_rounds_is_taken_for_reading_and_writing_apart() -> None:
+    rounds = [
+        Speeds(prefill_tokens_s=3, decode_tokens_s=1),
+        Speeds(prefill_tokens_s=2, decode_tokens_s=5),
+    ]
+    assert fastest(rounds) == Speeds(prefill_tokens_s=3, decode_tokens_s=5)
+
+
 def test_ratios_are_medians_of_rounds_not_ratios_of_medians() -> None:
     def pair(original: float, candidate: float) -> list[Speeds]:
         return [
@@ -143,6 +204,7 @@ def small(model_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(fitting, "PROMPT_TOKENS", PROMPT_TOKENS)
     monkeypatch.setattr(fitting, "REPLY_TOKENS", REPLY_TOKENS)
     monkeypatch.setattr(fitting, "RECIPES", (PLAIN,))
+    monkeypatch.setattr(fitting, "is_faster", lambda _: True)  # predicted
     data = model_path.read_bytes()
     model = a_model(
         ModelFile(path="a.gguf", bytes=len(data), sha256=hashlib.sha256(data).hexdigest())
@@ -160,7 +222,9 @@ def test_fit_with_the_real_process_refuses_a_q4_0_file_of_the_smallest_model(
     assert attempt.trial() is not None
     assert attempt.refusal is not None
     assert record.fitted is None
-    assert told[0] == "candidate 1 of 1: making the q4_0 file"
+    assert attempt.predicted is not None
+    assert told[0].startswith("measuring what candidates would gain")
+    assert "making the q4_0 file" in told
 
 
 def test_fit_with_the_real_process_makes_a_file_that_loads(
@@ -177,6 +241,7 @@ def test_fit_of_a_file_that_is_cut_short_keeps_it_and_says_why(
     model_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(fitting, "RECIPES", (PLAIN,))
+    monkeypatch.setattr(fitting, "is_faster", lambda _: True)  # predicted
     data = model_path.read_bytes()
     cut = a_model(ModelFile(path="a.gguf", bytes=len(data) // 2))
     put(cut, tmp_path, data[: len(data) // 2])
