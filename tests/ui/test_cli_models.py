@@ -84,7 +84,8 @@ def fittable(
     monkeypatch.setenv("PLINTH_MODELS__GENERATOR", "our-model")
     assert plinth("models", "import", "our-model", path).exit_code == 0
     outcomes(
-        near_output=a_trial("near-output", prefill=1.3, decode=1.4), q4_0=a_trial("q4_0", kl=0.4)
+        near_output=a_trial("near-output", prefill=1.3, decode=1.4),
+        q4_0=a_trial("q4_0", prefill=1.6, decode=1.6, kl=0.4),
     )
     return "our-model"
 
@@ -96,13 +97,15 @@ def test_fit_says_what_was_tried_and_what_is_in_use(plinth: Plinth, fittable: st
         [
             "our-model: near-output: prefill 1.30 x, decode 1.40 x, mean KL 0.020, "
             "same token 0.900; good enough",
-            "our-model: q4_0: prefill 1.20 x, decode 1.20 x, mean KL 0.400, same token 0.900; "
+            "our-model: near: not faster enough: prefill 1.00 x, decode 1.00 x (predicted)",
+            "our-model: output: not faster enough: prefill 1.00 x, decode 1.00 x (predicted)",
+            "our-model: q4_0: prefill 1.60 x, decode 1.60 x, mean KL 0.400, same token 0.900; "
             "predicts differently: mean KL 0.400 (at most 0.04), same token where the original is "
             "sure 1.000 (at least 0.97)",
             "our-model: fitted to this processor (near-output): prefill 1.30 x, decode 1.40 x",
         ],
     )
-    assert "candidate 1 of 4" in done.stderr
+    assert "our-model: process " in done.stderr
 
 
 def test_fit_as_json_holds_figures_and_the_file_in_use(
