@@ -6,15 +6,25 @@ from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from assistant.evidence.facts import states_date, states_number
-from assistant.evidence.sentences import EvidenceSentence, StemWeights, content_stems
+from assistant.evidence.sentences import (
+    EvidenceSentence,
+    Sentence,
+    StemWeights,
+    content_stems,
+)
 from assistant.passages import label, write_block, write_sentences
 from assistant.question import AskedValue, asked_value
 from assistant.settings import AnswerSettings
 from assistant.text import words
 from assistant.types import Hit, Span
 from models.protocols import Generator
-from models.types import Block, FloatVector
+from models.types import Block
+
+Floats = NDArray[np.float64]
 
 OVERLAP_WEIGHT = 0.6
 """Weight of the share of the question's rare words that a sentence holds."""
@@ -75,28 +85,28 @@ def _near_copies(left: str, right: str) -> bool:
     return bool(union) and (one & two).total() / union >= SAME_WORDS
 
 
-def score_sentences(
-    question: str,
-    query_vector: FloatVector,
-    hits: Sequence[Hit],
-    sentences: Sequence[EvidenceSentence],
-    weights: StemWeights,
-) -> list[float]:
-    """Score how well each sentence answers: meaning, rare words, rank of its passage, its values.
+def score_rest(
+    question: str, hits: Sequence[Hit], sentences: Sequence[Sentence], weights: StemWeights
+) -> Floats:
+    """Score each sentence by all but its meaning: rare words, its passage's rank, its values.
 
     Words of the title and heading count for every sentence below them. What states a value of the
     kind that is asked for ("How many …?") may answer; what states none cannot.
+
+    Returns:
+        Shape [sentences]; with the cosine of sentence and question added, how well each answers.
     """
     wanted = content_stems(question)
     states = _value_test(question)
     labels = [content_stems(label(hit)) for hit in hits]
-    return [
-        float(sentence.vector @ query_vector)
-        + OVERLAP_WEIGHT * weights.share(wanted, sentence.stems | labels[sentence.hit_index])
-        + PASSAGE_WEIGHT * hits[sentence.hit_index].score
-        + VALUE_WEIGHT * states(sentence.text)
-        for sentence in sentences
-    ]
+    return np.array(
+        [
+            OVERLAP_WEIGHT * weights.share(wanted, sentence.stems | labels[sentence.hit_index])
+            + PASSAGE_WEIGHT * hits[sentence.hit_index].score
+            + VALUE_WEIGHT * states(sentence.text)
+            for sentence in sentences
+        ]
+    )
 
 
 def _value_test(question: str) -> Callable[[str], bool]:

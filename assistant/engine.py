@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -20,16 +21,19 @@ from assistant.context import (
     Context,
     build_context,
     choose_hits,
-    score_sentences,
+    score_rest,
 )
 from assistant.events import BestEvidence, Listener, QuestionResolved, SentenceChecked, TextPiece
 from assistant.evidence.attribution import ShownEvidence, Verdict
+from assistant.evidence.prepared import PreparedSentences, use_prepared
 from assistant.evidence.sentences import (
-    EvidenceSentence,
+    Sentence,
     StemWeights,
     content_stems,
-    read_sentences,
+    split_sentences,
+    with_vectors,
 )
+from assistant.evidence.vectors import SentenceVectors
 from assistant.passages import label, write_block
 from assistant.prompts.library import prompt_text, prompt_version
 from assistant.protocols import Retriever
@@ -85,6 +89,7 @@ class _Progress:
     verdicts: list[tuple[str, Verdict]] = field(default_factory=list)
     signals: dict[str, float] = field(default_factory=dict)
     retrieve_ms: float = 0.0
+    evidence_ms: float | None = None
     ttft_ms: float | None = None
     verified_ms: float | None = None
 
@@ -106,6 +111,7 @@ class Engine:
         generator: Generator,
         settings: AnswerSettings,
         on_evidence: Callable[[Sequence[ChunkId]], None] = _ignore,
+        prepared: PreparedSentences | None = None,
     ) -> None:
         """Take the parts.
 
@@ -115,12 +121,21 @@ class Engine:
             generator: Phrases.
             settings: How to answer.
             on_evidence: Told which passages each answer is made from.
+            prepared: Sentences' vectors that need not be computed.
         """
         self._retriever = retriever
         self._embedder = embedder
         self._generator = generator
         self._settings = settings
         self._on_evidence = on_evidence
+        self._prepared = prepared
+        self._n_asked = 0
+        self._lock = threading.Lock()
+
+    @property
+    def is_answering(self) -> bool:
+        """Whether somebody waits for an answer; from any thread."""
+        return self._n_asked > 0
 
     def ask(
         self,
@@ -146,7 +161,22 @@ class Engine:
             QuestionCancelledError: it was stopped.
             GeneratorCrashedError: the model's process died; asking again starts a new one.
         """
-        cancellation = cancellation or Cancellation()
+        with self._lock:
+            self._n_asked += 1
+        try:
+            return self._ask(question, history, readable, listener, cancellation or Cancellation())
+        finally:
+            with self._lock:
+                self._n_asked -= 1
+
+    def _ask(
+        self,
+        question: str,
+        history: Sequence[Turn],
+        readable: ReadableSet,
+        listener: Listener,
+        cancellation: Cancellation,
+    ) -> Reply:
         progress = _Progress(check_question(question, max_chars=self._settings.max_question_chars))
         progress.resolved = resolve_follow_up(
             progress.question, history, self._generator, cancellation
@@ -158,19 +188,31 @@ class Engine:
         cancellation.check()
         if not progress.hits:
             return self._abstain(progress, AbstentionReason.NO_EVIDENCE)
-        shown = self._choose_evidence(progress, listener)
+        shown = self._choose_evidence(progress, listener, cancellation)
         cancellation.check()
         self._generate(progress, shown, listener, cancellation)
         return self._conclude(progress)
 
-    def _choose_evidence(self, progress: _Progress, listener: Listener) -> ShownEvidence:
+    def _choose_evidence(
+        self, progress: _Progress, listener: Listener, cancellation: Cancellation
+    ) -> ShownEvidence:
+        """Tell the best evidence as soon as it is certain, then choose what the model is shown."""
         progress.evidence = choose_hits(progress.hits, self._settings)
         hits = [progress.hits[index] for index in progress.evidence]
         self._on_evidence([hit.chunk.chunk_id for hit in hits])
-        sentences = read_sentences(hits, self._embedder)
-        weights = StemWeights(sentence.stems for sentence in sentences)
+        split = split_sentences(hits)
+        weights = StemWeights(sentence.stems for sentence in split)
         query_vector = self._embedder.embed_query(progress.resolved)
-        scores = score_sentences(progress.resolved, query_vector, hits, sentences, weights)
+        rest = score_rest(progress.resolved, hits, split, weights)
+        vectors = SentenceVectors([sentence.text for sentence in split], self._embedder)
+        if self._prepared is not None:
+            use_prepared(self._prepared, hits, split, vectors)
+        best = split[vectors.best(rest, query_vector)]
+        progress.evidence_ms = progress.elapsed_ms()
+        listener(BestEvidence(citation=_cite(hits[best.hit_index], best)))
+        cancellation.check()
+        sentences = with_vectors(split, vectors.all(), hits)
+        scores = (vectors.all() @ query_vector + rest).tolist()
         settings = self._settings
         blocks = [write_block(hit) for hit in hits]
         held = self._generator.holds(prompt_text("answer_head"), blocks)
@@ -195,7 +237,6 @@ class Engine:
                 for sentence in context.sentences
             ),
         }
-        listener(BestEvidence(citation=_cite(hits[context.best.hit_index], context.best)))
         return ShownEvidence(
             context.sentences, weights, progress.resolved, tuple(label(hit) for hit in hits)
         )
@@ -322,7 +363,7 @@ class Engine:
 
     def _abstain(self, progress: _Progress, reason: AbstentionReason) -> Abstention:
         return Abstention(
-            text=f"The documents do not say. I looked for: {progress.resolved}",
+            text=abstention_text(progress.resolved),
             reason=reason,
             record=self._record(progress),
         )
@@ -347,6 +388,7 @@ class Engine:
             confidence=confidence(progress.signals) if generation is not None else 0.0,
             timings=Timings(
                 retrieve_ms=progress.retrieve_ms,
+                evidence_ms=progress.evidence_ms,
                 ttft_ms=progress.ttft_ms,
                 verified_ms=progress.verified_ms,
                 total_ms=progress.elapsed_ms(),
@@ -374,7 +416,12 @@ class Engine:
         )
 
 
-def _cite(hit: Hit, sentence: EvidenceSentence) -> Citation:
+def abstention_text(question: str) -> str:
+    """Return what the user reads where there is no answer to a self-contained question."""
+    return f"The documents do not say. I looked for: {question}"
+
+
+def _cite(hit: Hit, sentence: Sentence) -> Citation:
     return Citation(
         document=hit.document.document,
         document_id=hit.document.document_id,

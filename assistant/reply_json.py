@@ -38,6 +38,7 @@ def reply_to_json(reply: Reply, *, reply_id: str | None = None) -> dict[str, Any
         "confidence": round(record.confidence, 4),
         "timings_ms": {
             "retrieve": _ms(record.timings.retrieve_ms),
+            "evidence": _ms(record.timings.evidence_ms),
             "ttft": _ms(record.timings.ttft_ms),
             "verified": _ms(record.timings.verified_ms),
             "total": _ms(record.timings.total_ms),

@@ -44,5 +44,16 @@ class AnswerSettings(BaseModel):
     """Show the best sentences of the passages; false shows the best passages whole."""
     min_confidence: float = Field(default=0.25, ge=0, le=1)
     """Below this the reply is an abstention."""
+    prepared_sentences_gb: float = Field(default=1.0, ge=0, le=1000)
+    """Most gigabytes of sentence vectors in the data dir, which the web app prepares so that the
+    best evidence is found at once; 0 prepares none."""
+    kept_reply_bytes: int = Field(default=16 * 1024**2, ge=0)
+    """Replies that the web app keeps in memory and gives again at once to who may read the same
+    documents and asks the same, until any document changes; 0 answers every question anew."""
     max_question_chars: int = Field(default=4000, ge=100)
     """Longer questions are refused with an error."""
+
+    @property
+    def prepared_sentences_bytes(self) -> int:
+        """Of the disk budget for sentence vectors."""
+        return int(self.prepared_sentences_gb * 10**9)

@@ -147,6 +147,8 @@ class Timings:
     ttft_ms: float | None
     verified_ms: float | None
     total_ms: float
+    evidence_ms: float | None = None
+    """To the best evidence sentence, told before anything is generated."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

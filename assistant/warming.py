@@ -11,15 +11,19 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from itertools import islice
-from typing import Any
+from typing import Any, Protocol
 
 from assistant.access import OPERATOR
+from assistant.evidence.prepared import PreparedSentences
+from assistant.evidence.sentences import split_sentences
+from assistant.evidence.vectors import SentenceVectors
 from assistant.passages import write_block
 from assistant.prompts.library import prompt_text
 from assistant.store.catalog import Catalog
+from assistant.store.types import ReadableChunk
 from assistant.types import ChunkId
 from models.errors import ModelError
-from models.protocols import Generator
+from models.protocols import Embedder, Generator
 
 LOOKS_S = 2.0
 """Between looks at a corpus that has nothing new."""
@@ -45,29 +49,103 @@ class WarmingProgress:
     """Why it has ended early; the next start tries again."""
 
 
-class Warmer:
-    """A thread that keeps passages computed until it is closed.
+class Preparation(Protocol):
+    """Something of a passage that can be computed before a question needs it. For one thread."""
 
-    Args:
-        catalog: Read as the operator: a block is used only by who retrieves its passage.
-        generator: Computes and keeps them, and gives way to questions by itself.
-        disk_bytes: Its budget.
-        is_busy: Asked before each passage: whether other work wants the processor.
-    """
+    def is_full(self) -> bool:
+        """Tell whether the budget is used up."""
+
+    def keep(self, passage: ReadableChunk) -> bool:
+        """Compute it, if it is not kept yet, and keep it; False if the disk refuses."""
+
+
+class Blocks:
+    """The keys and values of passages, which the generator keeps."""
+
+    def __init__(self, catalog: Catalog, generator: Generator, *, disk_bytes: int) -> None:
+        """Take the parts.
+
+        Args:
+            catalog: Knows how much is kept.
+            generator: Computes and keeps, and gives way to questions by itself.
+            disk_bytes: Its budget.
+        """
+        self._kept = catalog.blocks
+        self._generator = generator
+        self._disk_bytes = disk_bytes
+        self._head = prompt_text("answer_head")
+
+    def is_full(self) -> bool:
+        """Tell whether only what is used takes the place of something else."""
+        return self._kept.n_bytes() >= FULL * self._disk_bytes
+
+    def keep(self, passage: ReadableChunk) -> bool:
+        """Have the generator keep a passage."""
+        return self._generator.keep(self._head, write_block(passage))
+
+
+class Sentences:
+    """The vectors of the sentences of passages, with which the best evidence is found at once."""
 
     def __init__(
         self,
         catalog: Catalog,
-        generator: Generator,
+        embedder: Embedder,
+        prepared: PreparedSentences,
         *,
         disk_bytes: int,
-        is_busy: Callable[[], bool],
+    ) -> None:
+        """Take the parts.
+
+        Args:
+            catalog: Tells whether a passage is still there.
+            embedder: Computes; not one that remembers what no question needed.
+            prepared: Where they are kept.
+            disk_bytes: Most bytes of them; what does not fit is computed when it is needed.
+        """
+        self._catalog = catalog
+        self._embedder = embedder
+        self._prepared = prepared
+        self._disk_bytes = disk_bytes
+        self._n_bytes = prepared.n_bytes()
+
+    def is_full(self) -> bool:
+        """Tell whether no more fits, counting again what deletions have left room for."""
+        if self._n_bytes >= self._disk_bytes:
+            self._n_bytes = self._prepared.n_bytes()
+        return self._n_bytes >= self._disk_bytes
+
+    def keep(self, passage: ReadableChunk) -> bool:
+        """Embed the sentences of a passage and keep their vectors."""
+        texts = [sentence.text for sentence in split_sentences([passage])]
+        if not texts or self._prepared.holds(passage.chunk, texts) or self.is_full():
+            return True
+        vectors = SentenceVectors(texts, self._embedder).all()
+        try:
+            self._n_bytes += self._prepared.save(passage.chunk, texts, vectors)
+        except OSError:
+            return False
+        if not self._catalog.chunks([passage.chunk.chunk_id], OPERATOR):
+            # Deleted meanwhile, and what belonged to it, too, maybe before this was written.
+            self._prepared.drop(passage.chunk, texts)
+        return True
+
+
+class Warmer:
+    """A thread that keeps passages computed until it is closed.
+
+    Args:
+        catalog: Read as the operator: what is kept is used only by who retrieves its passage.
+        preparation: What is computed of each.
+        is_busy: Asked before each passage: whether other work wants the processor.
+    """
+
+    def __init__(
+        self, catalog: Catalog, preparation: Preparation, *, is_busy: Callable[[], bool]
     ) -> None:
         self._catalog = catalog
-        self._generator = generator
-        self._disk_bytes = disk_bytes
+        self._preparation = preparation
         self._is_busy = is_busy
-        self._head = prompt_text("answer_head")
         self._lock = threading.Lock()
         self._used: OrderedDict[ChunkId, None] = OrderedDict()
         self._n_refused = 0
@@ -121,7 +199,7 @@ class Warmer:
         newest = iter(sorted(map(ChunkId, ids.tolist()), reverse=True))
         self._progress = WarmingProgress(n_kept=0, n_chunks=len(ids), is_full=False, error=None)
         while batch := list(islice(newest, BATCH)):
-            if self._catalog.blocks.n_bytes() >= FULL * self._disk_bytes:
+            if self._preparation.is_full():
                 self._note(is_full=True)
                 return True
             for chunk_id in batch:
@@ -145,8 +223,7 @@ class Warmer:
                 pass
             if self._closing.is_set():
                 return
-            block = write_block(passage)
-            is_kept = self._generator.keep(self._head, block)
+            is_kept = self._preparation.keep(passage)
             self._n_refused = 0 if is_kept else self._n_refused + 1
             if self._n_refused == REFUSED:
                 raise ModelError("the disk takes no more prepared passages; make room on it")

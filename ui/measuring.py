@@ -14,6 +14,13 @@ if TYPE_CHECKING:
     from ui.settings import Settings
 
 
+_DECIDES_NOTHING: dict[str, set[str]] = {
+    "models": {"dir"},
+    "answer": {"kept_reply_bytes", "prepared_sentences_gb"},
+}
+"""Settings on which no reply depends: where files lie, what the pages keep in memory."""
+
+
 def runs_root(data_dir: Path) -> Path:
     """Return the folder of all runs."""
     return data_dir / "evals"
@@ -25,13 +32,13 @@ def suites_root(data_dir: Path) -> Path:
 
 
 def run_subject(settings: Settings, *, index_generation: int) -> dict[str, Any]:
-    """Return everything that decides the replies, but for where files lie."""
+    """Return everything that decides the replies."""
     # Here, because `plinth --help` should not wait for it.
     from evals.program import program_fingerprint
 
     return {
         "program": program_fingerprint(),
-        "settings": settings.model_dump(mode="json", exclude={"models": {"dir"}}),
+        "settings": settings.model_dump(mode="json", exclude=_DECIDES_NOTHING),
         "index_generation": index_generation,
     }
 

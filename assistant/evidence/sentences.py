@@ -8,16 +8,18 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from assistant.evidence.vectors import SentenceVectors
+from assistant.passages import Located
 from assistant.text import content_words, opens_item, sentence_spans, stems
 from assistant.types import Hit, Span
 from models.protocols import Embedder
-from models.types import FloatVector
+from models.types import FloatMatrix, FloatVector
 
 _BLANK_LINE = re.compile(r"\n\s*\n")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class EvidenceSentence:
+class Sentence:
     """One sentence of a retrieved passage."""
 
     hit_index: int
@@ -27,6 +29,15 @@ class EvidenceSentence:
     text: str
     stems: frozenset[str]
     """Stems of its content words."""
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(hit {self.hit_index}, {self.span.start}-{self.span.end})"
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class EvidenceSentence(Sentence):
+    """A sentence with all that matching it needs."""
+
     vector: FloatVector
     """Unit vector of the sentence by itself."""
     lead: EvidenceSentence | None = None
@@ -38,39 +49,48 @@ class EvidenceSentence:
         """The lines that announce it, outermost first; empty outside lists."""
         return () if self.lead is None else (*self.lead.leads, self.lead)
 
-    def __repr__(self) -> str:
-        return f"EvidenceSentence(hit {self.hit_index}, {self.span.start}-{self.span.end})"
-
 
 def content_stems(text: str) -> frozenset[str]:
     """Return the stems of the content words of `text`."""
     return frozenset(stems(content_words(text)))
 
 
-def read_sentences(hits: Sequence[Hit], embedder: Embedder) -> tuple[EvidenceSentence, ...]:
-    """Split passages into sentences and embed them in one batch; page order within each hit.
-
-    A sentence longer than the embedder's window is represented by its first tokens: the vector
-    only ranks, the whole sentence is what is shown and quoted.
-    """
-    found = [
-        (index, Span(hit.chunk.span.start + span.start, hit.chunk.span.start + span.end))
-        for index, hit in enumerate(hits)
-        for span in sentence_spans(hit.chunk.text)
-    ]
-    texts = [
-        hits[index].chunk.text[
-            span.start - hits[index].chunk.span.start : span.end - hits[index].chunk.span.start
-        ]
-        for index, span in found
-    ]
-    vectors = embedder.embed_documents([_fitting(text, embedder) for text in texts])
-    sentences: list[EvidenceSentence] = []
-    for (index, span), text, vector in zip(found, texts, vectors, strict=True):
-        lead = _lead(sentences[-1], span, text, hits[index]) if sentences else None
-        lead = lead if lead is not None and lead.hit_index == index else None
-        sentences.append(EvidenceSentence(index, span, text, content_stems(text), vector, lead))
+def split_sentences(hits: Sequence[Located]) -> tuple[Sentence, ...]:
+    """Return the sentences of passages, in page order within each hit."""
+    sentences = []
+    for index, hit in enumerate(hits):
+        start = hit.chunk.span.start
+        for span in sentence_spans(hit.chunk.text):
+            text = span.slice(hit.chunk.text)
+            place = Span(start + span.start, start + span.end)
+            sentences.append(Sentence(index, place, text, content_stems(text)))
     return tuple(sentences)
+
+
+def with_vectors(
+    sentences: Sequence[Sentence], vectors: FloatMatrix, hits: Sequence[Hit]
+) -> tuple[EvidenceSentence, ...]:
+    """Return the sentences of `split_sentences` with their vectors and the leads of their lists.
+
+    Args:
+        sentences: All of the hits.
+        vectors: Shape [len(sentences), dim].
+        hits: What the sentences stand in.
+    """
+    found: list[EvidenceSentence] = []
+    for one, vector in zip(sentences, vectors, strict=True):
+        lead = None
+        if found and found[-1].hit_index == one.hit_index:
+            lead = _lead(found[-1], one.span, one.text, hits[one.hit_index])
+        found.append(EvidenceSentence(one.hit_index, one.span, one.text, one.stems, vector, lead))
+    return tuple(found)
+
+
+def read_sentences(hits: Sequence[Hit], embedder: Embedder) -> tuple[EvidenceSentence, ...]:
+    """Split passages into sentences and embed them all."""
+    sentences = split_sentences(hits)
+    vectors = SentenceVectors([sentence.text for sentence in sentences], embedder)
+    return with_vectors(sentences, vectors.all(), hits)
 
 
 def _lead(previous: EvidenceSentence, span: Span, text: str, hit: Hit) -> EvidenceSentence | None:
@@ -81,15 +101,6 @@ def _lead(previous: EvidenceSentence, span: Span, text: str, hit: Hit) -> Eviden
     start = hit.chunk.span.start
     between = hit.chunk.text[previous.span.end - start : span.start - start]
     return None if _BLANK_LINE.search(between) else lead
-
-
-def _fitting(text: str, embedder: Embedder) -> str:
-    # A token is at least one character, so short texts need no count.
-    if len(text) < embedder.info.max_tokens - 8:
-        return text
-    tokens = embedder.token_spans(text)
-    most = embedder.info.max_tokens - 8
-    return text if len(tokens) <= most else text[: tokens[most - 1][1]]
 
 
 class StemWeights(Mapping[str, float]):

@@ -20,8 +20,8 @@ class KeptBlocks:
         )
 
     def n_bytes(self) -> int:
-        """Return the size of all files."""
-        return sum(path.stat().st_size for path in self._folder.glob("*/*"))
+        """Return the size of the blocks; of what else lies beside them, nothing."""
+        return sum(path.stat().st_size for path in self._folder.glob("*/*.kv"))
 
     def remove_except(self, content_ids: Collection[int]) -> None:
         """Remove what belongs to no content any more."""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from evals.benchmarks.evidence import Evidence
 from evals.benchmarks.first_token import FirstToken, Stream
 from evals.benchmarks.roofline import Roofline
 from evals.benchmarks.types import Benchmark
 from evals.benchmarks.weights import Weights
 from evals.errors import EvalError
 
-BENCHMARKS: tuple[Benchmark, ...] = (FirstToken(), Stream(), Weights(), Roofline())
+BENCHMARKS: tuple[Benchmark, ...] = (FirstToken(), Stream(), Evidence(), Weights(), Roofline())
 """In the order in which they are run."""
 
 

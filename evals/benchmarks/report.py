@@ -21,6 +21,7 @@ def benchmarks_to_json(benchmarks: Sequence[Benchmark]) -> dict[str, Any]:
                 "benchmark": benchmark.name,
                 "title": benchmark.title,
                 "gates": {one.name: one.gate for one in benchmark.quantities},
+                "limits": {one.name: one.limit for one in benchmark.quantities},
             }
             for benchmark in benchmarks
         ]
@@ -39,9 +40,12 @@ def result_lines(result: Result) -> Iterator[str]:
 
 def _measured_line(one: Measured) -> str:
     quantity = one.quantity
-    gate = ""
-    if quantity.gate is not None:
-        gate = f"; at least {quantity.gate:.2f} x: {'met' if one.is_met else 'NOT MET'}"
+    bounds = [
+        *([f"at least {quantity.gate:.2f} x"] if quantity.gate is not None else []),
+        *([f"at most {quantity.limit:g} {quantity.unit}"] if quantity.limit is not None else []),
+    ]
+    met = "met" if one.is_met else "NOT MET"
+    gate = f"; {', '.join(bounds)}: {met}" if bounds else ""
     return (
         f"{quantity.name:10} {one.median_ratio:.2f} x "
         f"({min(one.ratios):.2f} to {max(one.ratios):.2f}), "
@@ -63,6 +67,7 @@ def _result_to_json(result: Result) -> dict[str, Any]:
                 "baseline": one.baseline,
                 "plinth": one.plinth,
                 "gate": one.quantity.gate,
+                "limit": one.quantity.limit,
                 "met": one.is_met,
             }
             for one in result.measured

@@ -14,7 +14,7 @@ from assistant.protocols import Retriever
 from assistant.settings import AnswerSettings
 from evals.errors import EvalError
 from models.gguf import Tensor
-from models.protocols import Generator
+from models.protocols import Embedder, Generator
 
 Conditions = Mapping[str, str | int]
 """Under which a figure holds, by name: model, threads, tokens, what was cached."""
@@ -34,6 +34,9 @@ class Quantity:
     """False for times: the ratio is then the baseline's value over Plinth's."""
     gate: float | None = None
     """Least median ratio; None: it is only shown."""
+    limit: float | None = None
+    """Most that Plinth's median may be, in the unit, where what counts is how people feel it and
+    not what it is compared with; None: any."""
 
 
 class Rounds(Protocol):
@@ -114,6 +117,17 @@ class Workbench(Protocol):
             ModelError: a model cannot be opened.
         """
 
+    def open_embedder(self) -> Embedder:
+        """Open the embedder of the settings.
+
+        Raises:
+            NeedMissingError: the settings name a stand-in.
+            ModelError: it cannot be opened.
+        """
+
+    def stand_in_generator(self) -> Generator:
+        """Return a generator that is no model, for what comes before any generation."""
+
 
 class Benchmark(Protocol):
     """One comparison."""
@@ -161,8 +175,11 @@ class Measured:
 
     @property
     def is_met(self) -> bool:
-        """Whether the gate, if there is one, is reached."""
-        return self.quantity.gate is None or self.median_ratio >= self.quantity.gate
+        """Whether the gate, if there is one, is reached and the limit, too, is kept."""
+        gate, limit = self.quantity.gate, self.quantity.limit
+        return (gate is None or self.median_ratio >= gate) and (
+            limit is None or self.plinth <= limit
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -205,7 +205,7 @@ def test_reply_to_json_has_every_field_of_the_contract(build: Callable[..., Engi
     citation = value["citations"][0]
     assert citation["quote"] == LEAVE[citation["start"] : citation["end"]]
     assert value["passages"][0]["shown"] is True
-    assert set(value["timings_ms"]) == {"retrieve", "ttft", "verified", "total"}
+    assert set(value["timings_ms"]) == {"retrieve", "evidence", "ttft", "verified", "total"}
     assert value["timings_ms"]["ttft"] <= value["timings_ms"]["verified"]
     assert set(value["model"]) == {"generator", "generator_sha256", "embedder", "prompt_version"}
 

@@ -8,12 +8,16 @@ from pathlib import Path
 import pytest
 
 from assistant.access import OPERATOR
+from assistant.evidence.prepared import PreparedSentences
+from assistant.evidence.sentences import split_sentences
+from assistant.store.layout import Layout
+from assistant.store.types import ReadableChunk
 from assistant.store.writer import CatalogWriter, open_writer
 from assistant.types import ChunkId
-from assistant.warming import Warmer
+from assistant.warming import Blocks, Sentences, Warmer
 from models.fakes import FakeGenerator
 from models.types import Block
-from tests.assistant.corpora import publish
+from tests.assistant.corpora import EMBEDDER, publish
 
 TIMEOUT_S = 20.0
 GIGABYTE = 10**9
@@ -63,7 +67,11 @@ def warming(
     is_busy: Callable[[], bool] = lambda: False,
     used: tuple[int, ...] = (),
 ) -> Iterator[Warmer]:
-    warmer = Warmer(writer.catalog, keeper, disk_bytes=disk_bytes, is_busy=is_busy)
+    warmer = Warmer(
+        writer.catalog,
+        Blocks(writer.catalog, keeper, disk_bytes=disk_bytes),
+        is_busy=is_busy,
+    )
     warmer.note_use(map(ChunkId, used))
     warmer.start()
     try:
@@ -161,3 +169,93 @@ def test_warmer_ends_with_its_generator(writer: CatalogWriter) -> None:
     with warming(writer, keeper) as warmer:
         warmer.join()
         assert "closed" in str(warmer.progress.error)
+
+
+class Preparing:
+    """Sentences of a corpus on their way into files."""
+
+    def __init__(self, writer: CatalogWriter, folder: Path, *, disk_bytes: int = GIGABYTE) -> None:
+        self.files = PreparedSentences(folder, EMBEDDER.info)
+        self.sentences = Sentences(writer.catalog, EMBEDDER, self.files, disk_bytes=disk_bytes)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return Layout(tmp_path / "data").blocks
+
+
+def passages(writer: CatalogWriter) -> dict[ChunkId, ReadableChunk]:
+    _, ids = writer.catalog.live_chunk_ids(OPERATOR)
+    return writer.catalog.chunks(map(ChunkId, ids.tolist()), OPERATOR)
+
+
+def texts_of(passage: ReadableChunk) -> list[str]:
+    return [one.text for one in split_sentences([passage])]
+
+
+def test_sentences_are_embedded_once_and_kept(writer: CatalogWriter, folder: Path) -> None:
+    publish(writer, "docs", a="One day. Two days.")
+    (passage,) = passages(writer).values()
+    preparing = Preparing(writer, folder)
+    assert preparing.sentences.keep(passage)
+    rows = preparing.files.load(passage.chunk, ["One day.", "Two days."])
+    assert rows is not None
+    assert (rows == EMBEDDER.embed_documents(["One day.", "Two days."])).all()
+    (file,) = folder.glob("*/*")
+    written = file.stat().st_mtime_ns
+    assert preparing.sentences.keep(passage)
+    assert file.stat().st_mtime_ns == written
+
+
+def test_sentences_beyond_the_budget_are_not_kept_until_there_is_room(
+    writer: CatalogWriter, folder: Path
+) -> None:
+    publish(writer, "docs", a="One day.\nTwo days.")
+    one, other = passages(writer).values()
+    preparing = Preparing(writer, folder, disk_bytes=10)
+    assert preparing.sentences.keep(one)
+    assert preparing.sentences.is_full()
+    assert preparing.sentences.keep(other)
+    assert not preparing.files.holds(other.chunk, texts_of(other))
+    preparing.files.drop(one.chunk, texts_of(one))
+    assert not preparing.sentences.is_full()
+    assert preparing.sentences.keep(other)
+    assert preparing.files.holds(other.chunk, texts_of(other))
+
+
+def test_sentences_of_a_deleted_document_are_not_left_behind(
+    writer: CatalogWriter, folder: Path
+) -> None:
+    publish(writer, "docs", a="One day.", b="Two days.")
+    one, other = passages(writer).values()
+    preparing = Preparing(writer, folder)
+    preparing.sentences.keep(one)
+    preparing.sentences.keep(other)
+    footprint = writer.catalog.footprint(one.document.document_id)
+    assert writer.catalog.traces(footprint).n_blocks == 1
+    writer.delete_document(one.document.document_id)
+    assert writer.catalog.traces(footprint).is_none
+    # Embedded while the document was being deleted, written after that:
+    preparing.sentences.keep(one)
+    assert writer.catalog.traces(footprint).is_none
+    assert preparing.files.holds(other.chunk, texts_of(other))
+
+
+def test_sentences_that_the_disk_refuses_are_said_to_be_so(
+    writer: CatalogWriter, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(writer, "docs", a="One day.")
+    (passage,) = passages(writer).values()
+
+    def full(*_: object) -> int:
+        raise OSError("no space left")
+
+    monkeypatch.setattr(PreparedSentences, "save", full)
+    assert not Preparing(writer, folder).sentences.keep(passage)
+
+
+def test_prepared_sentences_do_not_count_as_blocks(writer: CatalogWriter, folder: Path) -> None:
+    publish(writer, "docs", a="One day.")
+    (passage,) = passages(writer).values()
+    Preparing(writer, folder).sentences.keep(passage)
+    assert writer.catalog.blocks.n_bytes() == 0

@@ -6,6 +6,7 @@ import pytest
 
 from models.fakes import FakeEmbedder, FakeGenerator
 from models.protocols import Embedder, Generator
+from models.remembering import RememberingEmbedder
 from models.types import GenerationRequest, Prompt
 from tests.contracts.embedder_contract import EmbedderContract
 from tests.contracts.generator_contract import OTHER, REQUEST, GeneratorContract
@@ -32,3 +33,10 @@ class TestFakeEmbedder(EmbedderContract):
     @classmethod
     def embedder(cls) -> Embedder:
         return FakeEmbedder()
+
+
+class TestRememberingEmbedder(EmbedderContract):
+    @pytest.fixture(scope="class")
+    @classmethod
+    def embedder(cls) -> Embedder:
+        return RememberingEmbedder(FakeEmbedder(), most=6)

@@ -17,7 +17,7 @@ from ui.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from evals.benchmarks.types import OpenedCorpus, OpenedGenerator
-    from models.protocols import Embedder
+    from models.protocols import Embedder, Generator
 
 EXIT_UNMEASURED = 1
 EXIT_GATE_MISSED = 3
@@ -123,10 +123,8 @@ class MachineWorkbench:
         from assistant.store.layout import Layout
         from evals.benchmarks.blocks import NoBlocks
         from evals.benchmarks.types import OpenedCorpus
-        from models.factory import build_embedder
 
-        _refuse_stand_in("embedder", self._settings.models.embedder)
-        embedder = build_embedder(self._settings.models)
+        embedder = self.open_embedder()
         with tempfile.TemporaryDirectory(prefix="plinth-bench-") as folder:
             data_dir = Path(folder)
             self._take_in(folders, data_dir, embedder)
@@ -151,6 +149,19 @@ class MachineWorkbench:
                     engine=engine,
                     engine_without_blocks=without_blocks,
                 )
+
+    def open_embedder(self) -> Embedder:
+        """Open the embedder of the settings."""
+        from models.factory import build_embedder
+
+        _refuse_stand_in("embedder", self._settings.models.embedder)
+        return build_embedder(self._settings.models)
+
+    def stand_in_generator(self) -> Generator:
+        """Return the generator that comes with the program."""
+        from models.fakes import FakeGenerator
+
+        return FakeGenerator()
 
     def _take_in(self, folders: Sequence[Path], data_dir: Path, embedder: Embedder) -> None:
         from assistant.store.writer import open_writer

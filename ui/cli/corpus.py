@@ -16,6 +16,11 @@ if TYPE_CHECKING:
     from assistant.store.catalog import Catalog
 
 
+WITHIN_A_QUESTION = 64
+"""Vectors kept: the question's is needed several times. What took a command one question
+longer must not depend on what was asked before: batches and evaluations measure."""
+
+
 @contextmanager
 def open_retriever(data_dir: Path, settings: Settings) -> Iterator[tuple[HybridRetriever, Catalog]]:
     """Open the corpus for searching.
@@ -41,12 +46,14 @@ def open_engine(data_dir: Path, settings: Settings) -> Iterator[tuple[Engine, Ca
         ModelFileError: a model's files are missing or damaged.
     """
     from assistant.engine import Engine
+    from assistant.evidence.prepared import PreparedSentences
     from assistant.retrieval.hybrid import HybridRetriever
     from assistant.store.catalog import open_catalog
     from assistant.store.layout import Layout
     from models.factory import build_embedder, build_generator
+    from models.remembering import RememberingEmbedder
 
-    embedder = build_embedder(settings.models)
+    embedder = RememberingEmbedder(build_embedder(settings.models), most=WITHIN_A_QUESTION)
     with (
         open_catalog(data_dir) as catalog,
         build_generator(settings.models, Layout(data_dir).blocks) as generator,
@@ -57,6 +64,7 @@ def open_engine(data_dir: Path, settings: Settings) -> Iterator[tuple[Engine, Ca
             embedder=embedder,
             generator=generator,
             settings=settings.answer,
+            prepared=PreparedSentences(Layout(data_dir).blocks, embedder.info),
         )
         yield engine, catalog
 

@@ -27,7 +27,7 @@ UNEXPECTED = "something went wrong that should not; ask again, and report it if 
 
 
 class Answerer(Protocol):
-    """What answers: the engine."""
+    """What answers: the engine, or what it answered before."""
 
     def ask(
         self,
@@ -37,8 +37,9 @@ class Answerer(Protocol):
         readable: ReadableSet,
         listener: Listener,
         cancellation: Cancellation,
+        anew: bool,
     ) -> Reply:
-        """Answer, telling the listener in this thread."""
+        """Answer, telling the listener in this thread; not from memory if `anew`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,6 +134,7 @@ def start_answer(
     history: Sequence[Turn],
     readable: ReadableSet,
     on_reply: Callable[[Reply], None],
+    anew: bool = False,
 ) -> AnswerRun:
     """Answer in a thread of its own and return at once.
 
@@ -142,6 +144,7 @@ def start_answer(
         history: Earlier turns, oldest first.
         readable: What the asker may see.
         on_reply: Called in that thread before the run is done, to store the reply.
+        anew: Whether an earlier answer to the same question must not be given again.
     """
     run = AnswerRun(question)
 
@@ -153,6 +156,7 @@ def start_answer(
                 readable=readable,
                 listener=run.listen,
                 cancellation=run.cancellation,
+                anew=anew,
             )
             on_reply(reply)
         except QuestionCancelledError:

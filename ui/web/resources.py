@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,7 +24,9 @@ from ui.web.evaluating import Evaluations
 from ui.web.worker_process import WorkerProcess, worker_command
 
 if TYPE_CHECKING:
+    from assistant.answer_cache import AnswerCache
     from assistant.engine import Engine
+    from assistant.types import ChunkId
     from assistant.warming import Warmer
 
 _LOG = logging.getLogger(__name__)
@@ -39,7 +41,10 @@ class Resources:
     settings: Settings
     catalog: Catalog
     engine: Future[Engine]
-    """Done once models are ready to answer; its exception says why they cannot."""
+    """Done once models are ready to answer; its exception says why they cannot. It measures:
+    nothing is answered from memory."""
+    answers: Future[AnswerCache]
+    """Done with `engine`: what people ask, it answers from memory where it can."""
     warmer: Future[Warmer]
     """Done with `engine`, if passages are prepared for fast answers."""
     evaluations: Evaluations
@@ -93,6 +98,7 @@ def open_resources(data_dir: Path) -> Iterator[Resources]:
     """
     settings = load_settings(data_dir)
     engine: Future[Engine] = Future()
+    answers: Future[AnswerCache] = Future()
     warmer: Future[Warmer] = Future()
     closing = threading.Event()
     layout = Layout(data_dir)
@@ -105,7 +111,9 @@ def open_resources(data_dir: Path) -> Iterator[Resources]:
 
         evaluations = Evaluations(data_dir, engine, subject, OPERATOR)
         loader = threading.Thread(
-            target=_load, args=(data_dir, settings, catalog, engine, warmer, closing), name="models"
+            target=_load,
+            args=(data_dir, settings, catalog, engine, answers, warmer, closing),
+            name="models",
         )
         worker = WorkerProcess(worker_command(data_dir))
         loader.start()
@@ -115,6 +123,7 @@ def open_resources(data_dir: Path) -> Iterator[Resources]:
                 settings=settings,
                 catalog=catalog,
                 engine=engine,
+                answers=answers,
                 warmer=warmer,
                 evaluations=evaluations,
                 worker=worker,
@@ -131,37 +140,46 @@ def _load(
     settings: Settings,
     catalog: Catalog,
     ready: Future[Engine],
+    answers: Future[AnswerCache],
     warming: Future[Warmer],
     closing: threading.Event,
 ) -> None:
     """Load the models, then keep them until the server closes."""
     try:
-        with _open_engine(data_dir, settings, catalog) as (engine, warmer):
+        with _open_engine(data_dir, settings, catalog) as (engine, cache, warmer):
             if warmer is not None:
                 warmer.start()
                 warming.set_result(warmer)
+            answers.set_result(cache)
             ready.set_result(engine)
             closing.wait()
     except (AssistantError, ModelError) as error:  # told to whoever asks, each time
         _LOG.warning("the models cannot be loaded: %s", error)
+        answers.set_exception(error)
         ready.set_exception(error)
     except BaseException as error:
-        if not ready.done():
-            ready.set_exception(error)
+        for waited_for in (answers, ready):
+            if not waited_for.done():
+                waited_for.set_exception(error)
         raise
 
 
 @contextmanager
 def _open_engine(
     data_dir: Path, settings: Settings, catalog: Catalog
-) -> Iterator[tuple[Engine, Warmer | None]]:
+) -> Iterator[tuple[Engine, AnswerCache, Warmer | None]]:
     # These take seconds to import, in which pages can be shown already.
+    from assistant.answer_cache import AnswerCache
     from assistant.engine import Engine
+    from assistant.evidence.prepared import PreparedSentences
     from assistant.retrieval.hybrid import HybridRetriever
-    from assistant.warming import Warmer
+    from assistant.warming import Blocks, Sentences, Warmer
+    from assistant.watching import GenerationWatch
     from models.factory import build_embedder, build_generator
+    from models.remembering import RememberingEmbedder
 
-    embedder = build_embedder(settings.models)
+    plain = build_embedder(settings.models)
+    embedder = RememberingEmbedder(plain)
     warmer = None
     with build_generator(settings.models, Layout(data_dir).blocks) as generator:
         # The first call of each loads its weights, which must not be some question's time.
@@ -169,19 +187,42 @@ def _open_engine(
         generator.count_tokens(["warm"])
         warmer = Warmer(
             catalog,
-            generator,
-            disk_bytes=settings.models.kept_bytes,
+            Blocks(catalog, generator, disk_bytes=settings.models.kept_bytes),
             is_busy=catalog.jobs.has_work,
         )
+        prepared = PreparedSentences(Layout(data_dir).blocks, embedder.info)
+        preparer = Warmer(
+            catalog,
+            Sentences(
+                catalog, plain, prepared, disk_bytes=settings.answer.prepared_sentences_bytes
+            ),
+            is_busy=lambda: engine.is_answering or catalog.jobs.has_work(),
+        )
+
+        def note_use(chunk_ids: Sequence[ChunkId]) -> None:
+            warmer.note_use(chunk_ids)
+            preparer.note_use(chunk_ids)
+
         engine = Engine(
             retriever=HybridRetriever(catalog, embedder, settings.retrieval),
             embedder=embedder,
             generator=generator,
             settings=settings.answer,
-            on_evidence=warmer.note_use,
+            on_evidence=note_use,
+            prepared=prepared,
         )
+        cache = AnswerCache(
+            engine, catalog.current_generation, most_bytes=settings.answer.kept_reply_bytes
+        )
+        watch = GenerationWatch(catalog.current_generation, (cache.drop_outdated, embedder.forget))
+        watch.start()
+        if settings.answer.prepared_sentences_bytes:
+            preparer.start()
         try:
-            yield engine, warmer if settings.models.kept_bytes else None
+            yield engine, cache, warmer if settings.models.kept_bytes else None
         finally:
+            watch.close()
+            preparer.end()
             warmer.end()
+    preparer.join()
     warmer.join()

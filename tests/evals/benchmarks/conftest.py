@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from evals.benchmarks.types import Conditions, OpenedGenerator, Quantity, Workbench
-from models.fakes import FakeGenerator
+from models.fakes import FakeEmbedder, FakeGenerator
 from models.gguf import Tensor
+from models.protocols import Embedder, Generator
 from models.types import FinishReason, Generation, GenerationRequest
 from tests.assistant.conftest import make_hit
 
@@ -109,6 +110,14 @@ class Bench:
         self.original = original
         self.fitted = fitted
         self._is_fitted = is_fitted
+        self.embedder: Embedder = FakeEmbedder()
+        self.stand_in: Generator = FakeGenerator()
+
+    def open_embedder(self) -> Embedder:
+        return self.embedder
+
+    def stand_in_generator(self) -> Generator:
+        return self.stand_in
 
     @contextmanager
     def open_generator(self, *, use_fitted: bool) -> Iterator[OpenedGenerator]:

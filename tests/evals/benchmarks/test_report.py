@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 from evals.benchmarks.report import result_lines, results_to_json
 from evals.benchmarks.running import run_benchmark
 from evals.benchmarks.types import Result, Status
-from tests.evals.benchmarks.conftest import Bench, Scripted
+from tests.evals.benchmarks.conftest import SPEED, TIME, Bench, Scripted
 
 
 def test_lines_show_ratio_spread_values_gate_and_conditions(bench: Bench) -> None:
@@ -29,6 +30,16 @@ def test_lines_of_a_missed_gate_say_so(bench: Bench) -> None:
     assert lines[-1] == "  missed"
 
 
+def test_lines_show_an_absolute_limit(bench: Bench) -> None:
+    benchmark = Scripted([(10, 12)] * 5)
+    benchmark.quantities = (replace(SPEED, limit=12.0), replace(TIME, limit=80.0))
+    result = run_benchmark(benchmark, bench, tell=lambda _: None)
+    lines = list(result_lines(result))
+    assert lines[1].endswith("; at least 1.10 x, at most 12 tokens/s: met")
+    assert lines[2].endswith("; at most 80 ms: NOT MET")
+    assert lines[-1] == "  missed"
+
+
 def test_lines_of_what_could_not_be_measured_say_what_is_needed() -> None:
     result = Result(
         name="a", title="b", status=Status.UNMEASURED, conditions={}, missing="needs a model"
@@ -48,6 +59,7 @@ def test_json_holds_every_ratio(bench: Bench) -> None:
         "baseline": 10,
         "plinth": 20,
         "gate": 1.1,
+        "limit": None,
         "met": True,
     }
     assert value["conditions"]["model"] == "none"

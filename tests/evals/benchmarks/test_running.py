@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from evals.benchmarks.running import LEAST_ROUNDS, run_benchmark
 from evals.benchmarks.types import NeedMissingError, Status
 from models.errors import GeneratorCrashedError
-from tests.evals.benchmarks.conftest import Bench, Scripted
+from tests.evals.benchmarks.conftest import SPEED, TIME, Bench, Scripted
 
 # Ratios 1.2, 1.2, 2, 1.1 and 1.3: the third round was disturbed.
 ROUNDS = [(10, 12), (20, 24), (1, 2), (10, 11), (10, 13)]
@@ -41,6 +43,19 @@ def test_run_below_the_gate_is_missed(bench: Bench) -> None:
     result = run_benchmark(Scripted([(10, 10.9)] * 5), bench, tell=lambda _: None)
     assert result.status is Status.MISSED
     assert [one.is_met for one in result.measured] == [False, True]
+
+
+@pytest.mark.parametrize(("limit", "is_met"), [(83.4, True), (83.3, False), (None, True)])
+def test_run_over_an_absolute_limit_is_missed(
+    bench: Bench, limit: float | None, is_met: bool
+) -> None:
+    benchmark = Scripted(ROUNDS)
+    benchmark.quantities = (SPEED, replace(TIME, limit=limit))
+    result = run_benchmark(benchmark, bench, tell=lambda _: None)
+    # The median of Plinth's times is 1000 / 12.
+    assert result.measured[1].plinth == pytest.approx(83.33, abs=0.01)
+    assert [one.is_met for one in result.measured] == [True, is_met]
+    assert result.status is (Status.MET if is_met else Status.MISSED)
 
 
 @pytest.mark.parametrize("error", [NeedMissingError("get one"), GeneratorCrashedError("get one")])

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from assistant.access import OPERATOR
-from assistant.engine import Engine
+from assistant.answer_cache import AnswerCache
 from assistant.errors import InvalidQuestionError
 from assistant.types import Answer, Reply
 from ui.web.answering import UNEXPECTED, AnswerProgress, AnswerRun, start_answer
@@ -27,8 +27,8 @@ class Ended:
 
 
 @pytest.fixture
-def engine(opened: Resources) -> Engine:
-    return opened.engine.result()
+def engine(opened: Resources) -> AnswerCache:
+    return opened.answers.result()
 
 
 def start(answerer: Callable[[], Any], on_reply: Callable[[Reply], None]) -> AnswerRun:
@@ -41,7 +41,7 @@ def start(answerer: Callable[[], Any], on_reply: Callable[[Reply], None]) -> Ans
     )
 
 
-def test_run_ends_with_the_reply_it_stored(engine: Engine) -> None:
+def test_run_ends_with_the_reply_it_stored(engine: AnswerCache) -> None:
     stored: list[Reply] = []
     progress = Ended(start(lambda: engine, stored.append)).progress
     assert progress.is_done
@@ -52,10 +52,10 @@ def test_run_ends_with_the_reply_it_stored(engine: Engine) -> None:
     assert [one.sentence.text for one in progress.checked] == [progress.text]
 
 
-def test_run_that_is_stopped_ends_without_a_reply(engine: Engine) -> None:
+def test_run_that_is_stopped_ends_without_a_reply(engine: AnswerCache) -> None:
     may_go_on = threading.Event()
 
-    def answerer() -> Engine:
+    def answerer() -> AnswerCache:
         may_go_on.wait(END_S)
         return engine
 
@@ -74,7 +74,7 @@ def test_run_that_is_stopped_ends_without_a_reply(engine: Engine) -> None:
     [(InvalidQuestionError("too long"), "too long"), (KeyError("secret"), UNEXPECTED)],
 )
 def test_run_that_fails_says_what_the_asker_may_know(error: Exception, shown: str) -> None:
-    def answerer() -> Engine:
+    def answerer() -> AnswerCache:
         raise error
 
     progress = Ended(start(answerer, lambda _: None)).progress

@@ -71,6 +71,21 @@ def test_ask_shows_the_answer_with_chips_that_open_its_source(
     assert ":orange-background" not in texts(app)
 
 
+def test_the_same_question_is_answered_from_memory_until_it_is_asked_anew(app: AppTest) -> None:
+    ask(app, QUESTION)
+    assert "Given again" not in texts(app)
+    ask(app, QUESTION)
+    assert not app.exception
+    assert texts(app).count("Employees receive 25 days of annual leave") > 1
+    assert texts(app).count("Given again") == 1
+    button(app, "Answer again").click().run()
+    join_answers()
+    app.run()
+    assert not app.exception
+    assert len([one for one in app.chat_message if one.name == "assistant"]) == 3
+    assert texts(app).count("Given again") == 1
+
+
 def test_follow_up_shows_how_it_was_understood(app: AppTest) -> None:
     ask(app, QUESTION)
     ask(app, "When does it expire?")
@@ -175,14 +190,14 @@ def test_answer_stays_in_the_conversation_it_was_asked_in(
     first = app.query_params["conversation"]
     button(app, "New conversation").click().run()
     go_on = threading.Event()
-    real = opened.engine.result()
+    real = opened.answers.result()
 
     class Waiting:
         def ask(self, *args: object, **named: object) -> object:
             assert go_on.wait(END_S)
             return real.ask(*args, **named)  # type: ignore[arg-type]  # what it was given
 
-    monkeypatch.setattr(opened.engine, "result", Waiting)
+    monkeypatch.setattr(opened.answers, "result", Waiting)
     app.chat_input[0].set_value("What is the hotel limit?").run()
     assert "hotel limit" in texts(app)
     button(app, "How many days").click().run()
@@ -212,7 +227,7 @@ def test_failure_in_another_conversation_names_its_question(
             assert go_on.wait(END_S)
             raise AssistantError("there is no model")
 
-    monkeypatch.setattr(opened.engine, "result", Failing)
+    monkeypatch.setattr(opened.answers, "result", Failing)
     app.chat_input[0].set_value("What is the hotel limit?").run()
     button(app, "How many days").click().run()
     go_on.set()

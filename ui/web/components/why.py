@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import streamlit as st
@@ -19,8 +19,17 @@ STEPS = (
 TEXT_CHARS = 200
 
 
-def draw_why(reply: Mapping[str, Any]) -> None:
-    """Draw the record of a reply, folded."""
+AGAIN = "Answer again"
+
+
+def draw_why(reply: Mapping[str, Any], *, key: str, on_again: Callable[[], None] | None) -> None:
+    """Draw the record of a reply, folded.
+
+    Args:
+        reply: The stored reply.
+        key: Distinct on the page.
+        on_again: Called to answer the question anew; None while another is being answered.
+    """
     answered = reply["status"] == "answered"
     with st.expander("Why this answer" if answered else "Why no answer"):
         st.markdown(f"**Searched for** {plain(reply['resolved_question'])}")
@@ -35,6 +44,19 @@ def draw_why(reply: Mapping[str, Any]) -> None:
             st.markdown("**Withheld**, because nothing shown proves it")
             for text in reply["withheld"]:
                 st.markdown(f"- {plain(text)}")
+        if reply["usage"].get("from_cache"):  # replies of before have no such field
+            st.markdown(
+                "**Given again**: the same was answered before, from the same documents, and "
+                "none of them has changed since."
+            )
+            st.button(
+                AGAIN,
+                key=f"{key}-again",
+                icon=":material/refresh:",
+                help="Searches and writes anew",
+                on_click=on_again,
+                disabled=on_again is None,
+            )
         times = reply["timings_ms"]
         st.markdown(
             "**Time** "

@@ -102,7 +102,8 @@ def _draw_turn(opened: Resources, state: AskState, owner: str, turn: StoredTurn)
             on_cite=partial(state.open_source, turn.turn_id),
             open_index=open_index if shown_turn == turn.turn_id else None,
         )
-        draw_why(turn.reply)
+        again = partial(_ask, opened, state, owner, turn.question, anew=True)
+        draw_why(turn.reply, key=key, on_again=None if state.run is not None else again)
         given = None if turn.feedback is None else THUMBS.index(turn.feedback)
         thumb = st.feedback("thumbs", key=f"{key}-feedback", default=given)
         chosen = None if thumb is None else THUMBS[thumb]
@@ -110,7 +111,9 @@ def _draw_turn(opened: Resources, state: AskState, owner: str, turn: StoredTurn)
             opened.catalog.conversations.give_feedback(turn.turn_id, owner, chosen)
 
 
-def _ask(opened: Resources, state: AskState, owner: str, question: str) -> None:
+def _ask(
+    opened: Resources, state: AskState, owner: str, question: str, *, anew: bool = False
+) -> None:
     conversations = opened.catalog.conversations
     history: tuple[Turn, ...] = ()
     asked_in = state.conversation_id
@@ -128,5 +131,10 @@ def _ask(opened: Resources, state: AskState, owner: str, question: str) -> None:
 
     state.source, state.notice, state.run_conversation_id = None, None, asked_in
     state.run = start_answer(
-        opened.engine.result, question, history=history, readable=opened.readable, on_reply=store
+        opened.answers.result,
+        question,
+        history=history,
+        readable=opened.readable,
+        on_reply=store,
+        anew=anew,
     )

@@ -1,0 +1,102 @@
+"""Vectors of the sentences of passages, kept in files: what is prepared costs a question nothing.
+
+They lie beside the blocks that the generator keeps, in the folder of their content, and go with it:
+whoever deletes a document deletes that folder, and the proof of a deletion counts what is in it.
+A file carries a hash and belongs to one embedder and exactly these sentences.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+
+from assistant.evidence.sentences import Sentence
+from assistant.evidence.vectors import SentenceVectors
+from assistant.passages import Located
+from assistant.types import Chunk
+from models.types import EmbedderInfo, FloatMatrix
+
+SUFFIX = ".sentences"
+_HASH_BYTES = 32
+
+
+class PreparedSentences:
+    """The files of one embedder. Thread-safe, as far as files are."""
+
+    def __init__(self, folder: Path, embedder: EmbedderInfo) -> None:
+        self._folder = folder
+        self._embedder = embedder
+
+    def holds(self, chunk: Chunk, texts: Sequence[str]) -> bool:
+        """Tell whether there is a file for a chunk with these sentences."""
+        return self._path(chunk, texts).exists()
+
+    def load(self, chunk: Chunk, texts: Sequence[str]) -> FloatMatrix | None:
+        """Return the vectors of a chunk's sentences, shape [len(texts), dim]; None without them."""
+        path = self._path(chunk, texts)
+        try:
+            content = path.read_bytes()
+        except OSError:
+            return None
+        body = content[_HASH_BYTES:]
+        n_bytes = 4 * len(texts) * self._embedder.dim
+        if len(body) != n_bytes or hashlib.sha256(body).digest() != content[:_HASH_BYTES]:
+            path.unlink(missing_ok=True)
+            return None
+        return np.frombuffer(body, dtype="<f4").reshape(len(texts), self._embedder.dim)
+
+    def n_bytes(self) -> int:
+        """Return the size of all files, those of other embedders included."""
+        return sum(path.stat().st_size for path in self._folder.glob(f"*/*{SUFFIX}"))
+
+    def save(self, chunk: Chunk, texts: Sequence[str], vectors: FloatMatrix) -> int:
+        """Keep the vectors of a chunk's sentences and return how many bytes they take.
+
+        Raises:
+            OSError: they cannot be written; nothing of them is left.
+        """
+        path = self._path(chunk, texts)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        body = vectors.astype("<f4").tobytes()
+        descriptor, temporary = tempfile.mkstemp(dir=path.parent)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(hashlib.sha256(body).digest())
+                file.write(body)
+            Path(temporary).rename(path)
+        except BaseException:
+            with suppress(OSError):
+                Path(temporary).unlink()
+            raise
+        return _HASH_BYTES + len(body)
+
+    def drop(self, chunk: Chunk, texts: Sequence[str]) -> None:
+        """Remove the file of a chunk, if there is one, and its folder if nothing else is in it."""
+        path = self._path(chunk, texts)
+        path.unlink(missing_ok=True)
+        with suppress(OSError):
+            path.parent.rmdir()
+
+    def _path(self, chunk: Chunk, texts: Sequence[str]) -> Path:
+        key = hashlib.sha256("\0".join([self._embedder.fingerprint, *texts]).encode()).hexdigest()
+        return self._folder / str(chunk.content_id) / f"{chunk.chunk_id}-{key[:32]}{SUFFIX}"
+
+
+def use_prepared(
+    prepared: PreparedSentences,
+    hits: Sequence[Located],
+    sentences: Sequence[Sentence],
+    vectors: SentenceVectors,
+) -> None:
+    """Take what is prepared of the passages that the sentences stand in into their vectors."""
+    for hit_index, hit in enumerate(hits):
+        places = [i for i, one in enumerate(sentences) if one.hit_index == hit_index]
+        rows = prepared.load(hit.chunk, [sentences[i].text for i in places])
+        if rows is not None:
+            vectors.put(places, rows)
