@@ -1,21 +1,41 @@
-"""The dense half: exact inner products by FAISS, under the reader's mask.
+"""The dense half: inner products by FAISS, under the reader's mask.
 
-A chunk's score depends on its vector and the query alone, to the last bit: FAISS takes single
-queries row by row, so what else is stored or readable cannot show in it.
+A chunk's score depends on its vector and the query alone, to the last bit, so what else is stored
+or readable cannot show in it. Small segments are searched exactly: there, what is found is what
+would be found if the unreadable chunks did not exist. In large segments, those with codes, the
+candidates are approximate, unless the reader may see few of their chunks: codes under the mask say
+which rows may be near, and these are then scored exactly.
 """
 
 from __future__ import annotations
 
-from typing import Any
+import math
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from assistant.retrieval.view import Rows, View
-from assistant.store.segments import load_faiss
+from assistant.retrieval.view import ListsView, Rows, SegmentView, View
+from assistant.store.postings import Int64s
 from models.types import FloatVector
 
+EXHAUSTIVE_ROWS = 4096
+"""So many readable chunks in segments with codes are all scored: reading codes is no faster."""
+READ_SHARE = 2
+"""Of the codes one in so many is read, counted in readable rows: those in the nearest lists."""
+LEAST_READ = 131_072
+"""At least so many readable rows, if there are as many: the fewer there are, the less the nearness
+of a list says about what is in it."""
+RESCORED = 3
+"""For each row asked for, so many candidates of all segments with codes are scored exactly."""
+LEAST_RESCORED = 600
+UNEVEN = 4
+"""One segment may give so many times its share of the candidates."""
+
 Floats = NDArray[np.float64]
+Scores = NDArray[np.float32]
+_Found = tuple[Rows, Scores]
+"""Rows of the view with their exact scores."""
 
 
 def best_rows(view: View, query: FloatVector, n: int) -> Rows:
@@ -26,40 +46,86 @@ def best_rows(view: View, query: FloatVector, n: int) -> Rows:
         query: Unit vector, shape [dim].
         n: At least 1; fewer come back where fewer are readable.
     """
-    rows, scores = [np.empty(0, np.int64)], [np.empty(0, np.float32)]
-    for part in view.segments:
-        local, found = _search(part.segment.vectors, query, part.readable, n)
-        rows.append(local + part.first_row)
-        scores.append(found)
-    all_rows, all_scores = np.concatenate(rows), np.concatenate(scores)
-    best = np.lexsort((all_rows, -all_scores))[:n]
-    return np.sort(all_rows[best])
+    parts = [part for part in view.segments if part.n_readable]
+    is_few = sum(part.n_readable for part in parts if part.lists) <= EXHAUSTIVE_ROWS
+    found: list[_Found] = []
+    coded: list[tuple[SegmentView, ListsView]] = []
+    for part in parts:
+        if part.lists and not is_few:
+            coded.append((part, part.lists))
+        else:
+            found.append(_best(_scored(part, query, np.flatnonzero(part.readable)), n))
+    if coded:
+        found += _near(coded, query, n)
+    return np.sort(_best(_joined(found), n)[0])
 
 
 def cosines(view: View, query: FloatVector, rows: Rows) -> Floats:
     """Return the cosine of a query and each of these rows, which are ascending."""
-    scores = [np.empty(0, np.float64)]
+    found = []
     for part in view.segments:
         local = part.local(rows)
-        if not len(local):
-            continue
-        wanted = np.zeros(len(part.readable), dtype=np.bool_)
-        wanted[local] = True
-        found_rows, found = _search(part.segment.vectors, query, wanted, len(local))
-        scores.append(found[np.argsort(found_rows)].astype(np.float64))
-    return np.concatenate(scores)
+        if len(local):
+            found.append(_scored(part, query, local))
+    return _joined(found)[1].astype(np.float64)
 
 
-def _search(
-    index: Any, query: FloatVector, mask: NDArray[np.bool_], n: int
-) -> tuple[Rows, NDArray[np.float32]]:
-    n = min(n, int(mask.sum()))
-    if n == 0:
-        return np.empty(0, np.int64), np.empty(0, np.float32)
-    faiss = load_faiss()
-    selector = faiss.IDSelectorBitmap(np.packbits(mask, bitorder="little"))
-    # Also where all is readable: without a selector FAISS takes another way, whose last bits
-    # differ and whose threads wait for each other on a busy machine.
-    parameters = faiss.SearchParameters(sel=selector)
-    scores, rows = index.search(query[np.newaxis], n, params=parameters)
-    return rows[0], scores[0]
+def _near(
+    parts: Sequence[tuple[SegmentView, ListsView]], query: FloatVector, n: int
+) -> list[_Found]:
+    """Return candidates for the `n` nearest rows of segments with codes."""
+    wanted = max(RESCORED * n, LEAST_RESCORED)
+    of_each = min(wanted, max(n, UNEVEN * wanted // len(parts)))
+    nearness = [lists.codes.nearness(query) for _, lists in parts]
+    chosen = _nearest_lists([lists.counts for _, lists in parts], nearness)
+    candidates = [
+        (part, *lists.codes.candidates(query, numbers, near[numbers], part.readable, of_each))
+        for (part, lists), near, numbers in zip(parts, nearness, chosen, strict=True)
+        if len(numbers)
+    ]
+    scores = np.concatenate([about for _, _, about in candidates])
+    cut = _nth_best(scores, wanted)
+    return [_scored(part, query, np.sort(rows[about >= cut])) for part, rows, about in candidates]
+
+
+def _nearest_lists(counts: Sequence[Int64s], nearness: Sequence[Scores]) -> list[Int64s]:
+    """Return the lists of each segment to read: of all the nearest, until it is enough.
+
+    Args:
+        counts: Readable rows of each segment's lists.
+        nearness: Of each segment's lists.
+    """
+    of_all = np.concatenate(counts)
+    nearest_first = np.argsort(-np.concatenate(nearness))
+    read = np.cumsum(of_all[nearest_first])
+    enough = max(LEAST_READ, int(read[-1]) // READ_SHARE)
+    chosen = nearest_first[: np.searchsorted(read, enough) + 1]
+    chosen = np.sort(chosen[of_all[chosen] > 0])
+    starts = np.cumsum([0, *map(len, counts)])
+    ends = np.searchsorted(chosen, starts)
+    return [chosen[ends[i] : ends[i + 1]] - starts[i] for i in range(len(counts))]
+
+
+def _scored(part: SegmentView, query: FloatVector, local: Rows) -> _Found:
+    return local + part.first_row, part.segment.vectors.scores(query, local)
+
+
+def _best(found: _Found, n: int) -> _Found:
+    """Return the `n` best; of equal ones the first."""
+    rows, scores = found
+    above = scores >= _nth_best(scores, n)
+    rows, scores = rows[above], scores[above]
+    order = np.lexsort((rows, -scores))[:n]
+    return rows[order], scores[order]
+
+
+def _nth_best(scores: Scores, n: int) -> float:
+    if len(scores) <= n:
+        return -math.inf
+    return float(np.partition(scores, len(scores) - n)[len(scores) - n])
+
+
+def _joined(found: Sequence[_Found]) -> _Found:
+    rows = [np.empty(0, np.int64), *(one for one, _ in found)]
+    scores = [np.empty(0, np.float32), *(one for _, one in found)]
+    return np.concatenate(rows), np.concatenate(scores)

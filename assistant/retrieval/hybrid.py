@@ -22,10 +22,11 @@ from assistant.access import ReadableSet
 from assistant.errors import IndexDamagedError, IndexMismatchError
 from assistant.retrieval import dense, lexical
 from assistant.retrieval.naming import named_first
-from assistant.retrieval.view import Rows, View, build_view
+from assistant.retrieval.view import View, build_view
 from assistant.settings import RetrievalSettings
 from assistant.store.catalog import Catalog
 from assistant.store.index import Index
+from assistant.store.postings import Int64s
 from assistant.store.segments import REBUILD
 from assistant.store.terms import query_terms
 from assistant.store.types import ReadableChunk
@@ -33,7 +34,9 @@ from assistant.types import ChunkId, Hit, Span, Version
 from models.protocols import Embedder
 
 KEPT_VIEWS = 64
-"""Views of that many different readable sets stay in memory."""
+"""Views of at most that many different readable sets stay in memory."""
+KEPT_ROWS = 64_000_000
+"""All kept views but the latest have at most so many rows, a byte each."""
 TOLD_APART = 50
 """At least so many hits are compared by the names of their documents."""
 ATTEMPTS = 10
@@ -44,9 +47,9 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Candidates:
-    """Rows found by either half, with the exact scores of both."""
+    """Chunks found by either half, with the exact scores of both."""
 
-    rows: Rows
+    chunk_ids: Int64s
     dense: Floats
     lexical: Floats
     fused: Floats
@@ -98,7 +101,7 @@ class HybridRetriever:
             if vector is None:
                 vector = self._embedder.embed_query(query)
             candidates = self._candidates(view, query, vector, top_k)
-            hits = self._hits(view, candidates, max(top_k, TOLD_APART), readable)
+            hits = self._hits(candidates, max(top_k, TOLD_APART), readable)
             if hits is not None:
                 return named_first(query, hits)[:top_k]
         message = f"cannot search: documents kept disappearing meanwhile; {REBUILD}"
@@ -117,7 +120,8 @@ class HybridRetriever:
                 self._open()
             view = build_view(tuple(self._index.segments.values()), ids)
             self._views[readable] = view
-            if len(self._views) > KEPT_VIEWS:
+            most = max(1, min(KEPT_VIEWS, KEPT_ROWS // max(1, view.n_rows)))
+            while len(self._views) > most:
                 self._views.popitem(last=False)
             return view
 
@@ -141,20 +145,20 @@ class HybridRetriever:
         fractions = lexical.score_fractions(
             view, query_terms(query), k1=settings.bm25_k1, b=settings.bm25_b
         )
-        rows = np.union1d(dense.best_rows(view, vector, n), lexical.best_rows(fractions, n))
-        cosines, fractions = dense.cosines(view, vector, rows), fractions[rows]
+        rows = np.union1d(dense.best_rows(view, vector, n), fractions.best_rows(n))
+        cosines, of_rows = dense.cosines(view, vector, rows), fractions.at(rows)
         weight = settings.dense_weight
-        fused = weight * np.clip(cosines, 0, 1) + (1 - weight) * fractions
-        return _Candidates(rows, cosines, fractions, fused)
+        fused = weight * np.clip(cosines, 0, 1) + (1 - weight) * of_rows
+        return _Candidates(view.chunk_ids(rows), cosines, of_rows, fused)
 
     def _hits(
-        self, view: View, candidates: _Candidates, top_k: int, readable: ReadableSet
+        self, candidates: _Candidates, top_k: int, readable: ReadableSet
     ) -> tuple[Hit, ...] | None:
         """Return the hits; None if a writer removed one of them since the view was made."""
         wanted = top_k
         while True:
             best = _best_with_ties(candidates.fused, wanted)
-            ids = [ChunkId(int(view.chunk_ids[candidates.rows[i]])) for i in best]
+            ids = [ChunkId(int(candidates.chunk_ids[i])) for i in best]
             chunks = self._catalog.chunks(ids, readable)
             if len(chunks) < len(ids):
                 return None
@@ -165,7 +169,7 @@ class HybridRetriever:
             distinct: dict[tuple[Version, int, Span], tuple[int, ChunkId]] = {}
             for _, place, chunk_id, i in ranked:
                 distinct.setdefault(place, (i, chunk_id))
-            if len(distinct) >= top_k or len(best) == len(candidates.rows):
+            if len(distinct) >= top_k or len(best) == len(candidates.fused):
                 break
             wanted *= 2  # copies took places
         return tuple(

@@ -13,50 +13,80 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from assistant.retrieval.view import Rows, View
+from assistant.retrieval.view import Rows, SegmentView, View
+from assistant.store.postings import Int32s
 
 Floats = NDArray[np.float64]
 
 
-def score_fractions(view: View, terms: Sequence[str], *, k1: float, b: float) -> Floats:
-    """Return each row's BM25 as a fraction of the most the query could score.
+@dataclass(frozen=True, slots=True, eq=False)
+class Fractions:
+    """BM25 of the rows that hold a term of the query, as fractions of the most it could score."""
+
+    rows: Rows
+    """Ascending."""
+    values: Floats
+    """Above 0, at most 1; any other row's is 0."""
+
+    def __repr__(self) -> str:
+        return f"Fractions({len(self.rows)} rows)"
+
+    def at(self, rows: Rows) -> Floats:
+        """Return the fractions of these rows, which are ascending."""
+        found = np.zeros(len(rows))
+        _, here, there = np.intersect1d(rows, self.rows, assume_unique=True, return_indices=True)
+        found[here] = self.values[there]
+        return found
+
+    def best_rows(self, n: int) -> Rows:
+        """Return the rows of the `n` best and of all that tie with the last, ascending."""
+        if len(self.rows) <= n:
+            return self.rows
+        cut = np.partition(self.values, len(self.values) - n)[len(self.values) - n]
+        best: Rows = self.rows[self.values >= cut]
+        return best
+
+
+def score_fractions(view: View, terms: Sequence[str], *, k1: float, b: float) -> Fractions:
+    """Return each readable row's BM25 as a fraction of the most the query could score.
+
+    The cost goes by how many chunks hold the terms.
 
     Args:
         view: Who asks.
-        terms: Distinct terms of the query.
+        terms: Distinct terms of the query. Those that no readable chunk holds count towards the
+            most: a chunk without them is that far from what was asked.
         k1: How fast repetitions of a term saturate.
         b: How much long chunks are held back, 0 to 1.
-
-    Returns:
-        Shape [rows of the view], 0 to 1; 0 for unreadable rows. Terms that no readable chunk
-        holds count towards the most: a chunk without them is that far from what was asked.
     """
-    scores = np.zeros(len(view.chunk_ids))
-    most = 0.0
-    for term in terms:
-        entries = []
-        for part in view.segments:
-            rows, frequencies = part.segment.postings.of(term)
-            readable = part.readable[rows]
-            entries.append((part, rows[readable], frequencies[readable]))
-        n_holding = sum(len(rows) for _, rows, _ in entries)
-        idf = math.log(1 + (view.n_readable - n_holding + 0.5) / (n_holding + 0.5))
-        most += idf * (k1 + 1)
-        for part, rows, frequencies in entries:
-            lengths = part.segment.postings.lengths[rows] / max(view.average_length, 1)
+    parts = [part for part in view.segments if part.n_readable]
+    entries = [[_readable_entries(part, term) for term in terms] for part in parts]
+    idfs = []
+    for number in range(len(terms)):
+        n_holding = sum(len(of_part[number][0]) for of_part in entries)
+        idfs.append(math.log(1 + (view.n_readable - n_holding + 0.5) / (n_holding + 0.5)))
+    most = sum(idf * (k1 + 1) for idf in idfs)
+    rows, values = [np.empty(0, np.int64)], [np.empty(0, np.float64)]
+    for part, of_part in zip(parts, entries, strict=True):
+        scores = np.zeros(len(part.readable))
+        for idf, (holding, frequencies) in zip(idfs, of_part, strict=True):
+            lengths = part.segment.postings.lengths[holding] / max(view.average_length, 1)
             gain = frequencies * (k1 + 1) / (frequencies + k1 * (1 - b + b * lengths))
-            scores[part.first_row + rows] += idf * gain
-    return scores / most if most else scores
+            scores[holding] += idf * gain
+        scored = np.flatnonzero(scores)
+        rows.append(scored + part.first_row)
+        values.append(scores[scored] / most)
+    return Fractions(np.concatenate(rows), np.concatenate(values))
 
 
-def best_rows(scores: Floats, n: int) -> Rows:
-    """Return the rows of the `n` best scores above 0 and of all that tie with the last."""
-    n_positive = int(np.count_nonzero(scores))
-    if n_positive <= n:
-        return np.flatnonzero(scores)
-    cut = np.partition(scores, len(scores) - n)[len(scores) - n]
-    return np.flatnonzero(scores >= cut)
+def _readable_entries(part: SegmentView, term: str) -> tuple[Int32s, Int32s]:
+    rows, frequencies = part.segment.postings.of(term)
+    if part.n_readable == len(part.readable):
+        return rows, frequencies
+    readable = part.readable[rows]
+    return rows[readable], frequencies[readable]

@@ -9,11 +9,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assistant.errors import IndexDamagedError
+from assistant.store.codes import Codes
 from assistant.store.postings import Int64s
-from assistant.store.segments import REBUILD, Segment
+from assistant.store.segments import REBUILD, Segment, held
 
 Rows = Int64s
 """Rows of a view: the segments' rows, one segment after the other."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ListsView:
+    """The codes of a segment, in lists, under a reader's mask."""
+
+    codes: Codes
+    counts: Int64s
+    """Readable rows of each list."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -25,6 +35,9 @@ class SegmentView:
     """The view's row of the segment's row 0."""
     readable: NDArray[np.bool_]
     """Shape [chunks of the segment]."""
+    n_readable: int
+    lists: ListsView | None
+    """None where the segment has no codes."""
 
     def local(self, rows: Rows) -> Rows:
         """Return those of the view's rows (ascending) that lie here, as rows of the segment."""
@@ -37,14 +50,19 @@ class View:
     """What one reader can find in one generation, with the statistics of just that."""
 
     segments: tuple[SegmentView, ...]
-    chunk_ids: Int64s
-    """Of every row, readable or not."""
+    n_rows: int
+    """Readable or not."""
     n_readable: int
     average_length: float
     """Mean number of terms of the readable chunks; 0 if there are none."""
 
     def __repr__(self) -> str:
-        return f"View({self.n_readable} of {len(self.chunk_ids)} chunks)"
+        return f"View({self.n_readable} of {self.n_rows} chunks)"
+
+    def chunk_ids(self, rows: Rows) -> Int64s:
+        """Return the ids of the chunks in these rows, which are ascending."""
+        ids = [part.segment.chunk_ids[part.local(rows)] for part in self.segments]
+        return np.concatenate([np.empty(0, np.int64), *ids])
 
 
 def build_view(segments: Sequence[Segment], readable_ids: Int64s) -> View:
@@ -60,17 +78,20 @@ def build_view(segments: Sequence[Segment], readable_ids: Int64s) -> View:
     views: list[SegmentView] = []
     n_rows = n_readable = n_terms = 0
     for segment in segments:
-        readable = np.isin(segment.chunk_ids, readable_ids, assume_unique=True)
-        views.append(SegmentView(segment, n_rows, readable))
+        readable = held(segment.chunk_ids, readable_ids)
+        n_here = int(np.count_nonzero(readable))
+        codes = segment.vectors.codes
+        lists = ListsView(codes, codes.count(readable)) if codes else None
+        views.append(SegmentView(segment, n_rows, readable, n_here, lists))
         n_rows += len(readable)
-        n_readable += int(readable.sum())
+        n_readable += n_here
         n_terms += int(segment.postings.lengths[readable].sum(dtype=np.int64))
     if n_readable != len(readable_ids):
         message = f"the index holds {n_readable} of {len(readable_ids)} readable chunks; {REBUILD}"
         raise IndexDamagedError(message)
     return View(
         segments=tuple(views),
-        chunk_ids=np.concatenate([np.empty(0, np.int64), *(s.chunk_ids for s in segments)]),
+        n_rows=n_rows,
         n_readable=n_readable,
         average_length=n_terms / n_readable if n_readable else 0.0,
     )

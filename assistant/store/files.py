@@ -57,6 +57,37 @@ def write_durably(
     return path, sha256
 
 
+_Identity = tuple[int, int, int, int, int]
+_INTACT: dict[Path, tuple[str, _Identity]] = {}
+"""Files found intact by this process; an entry is replaced whole, so threads need no lock."""
+
+
+def is_intact(path: Path, sha256: str) -> bool:
+    """Tell whether a file holds the bytes of this hash; it is read once per process.
+
+    It is read again if its size, its times or its place on the disk are not what they were.
+
+    Raises:
+        FileNotFoundError: it is gone.
+    """
+    with path.open("rb") as file:
+        identity = _identity(file.fileno())
+        if _INTACT.get(path) == (sha256, identity):
+            return True
+        _INTACT.pop(path, None)
+        if hashlib.file_digest(file, "sha256").hexdigest() != sha256:
+            return False
+        if _identity(file.fileno()) != identity:
+            return False  # it was written while it was read
+    _INTACT[path] = (sha256, identity)
+    return True
+
+
+def _identity(fd: int) -> _Identity:
+    stat = os.fstat(fd)
+    return stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns
+
+
 def _sync_folder(folder: Path) -> None:
     fd = os.open(folder, os.O_RDONLY)
     try:

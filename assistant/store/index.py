@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -26,14 +27,18 @@ from assistant.store.segments import (
     Segment,
     SegmentFiles,
     build_segment,
+    held,
     merge_segments,
 )
 from assistant.store.terms import document_label, indexed_text
 
 MAX_SEGMENTS = 12
-"""Every query visits every segment."""
+"""Most segments below half of `SEGMENT_CHUNKS`; every query visits every segment."""
 MERGED_SEGMENTS = 6
-"""What a merge leaves; the gap to the maximum makes merges rare and keeps large segments alone."""
+"""What a merge leaves of these, about; the gap to the maximum makes merges rare."""
+SEGMENT_CHUNKS = 65_536
+"""Most chunks of a segment: deleting a document rewrites the segments that hold its chunks, so this
+bounds what that costs, however large the corpus is."""
 BUILD_CHUNKS = 20_000
 """Chunks indexed at a time, which bounds memory."""
 
@@ -62,8 +67,8 @@ def refresh_index(
     """Write what the index lacks and record the new generation.
 
     Live chunks that no segment holds get a new segment. Segments with chunks that are no longer
-    stored are rewritten without them. Chunks that are stored but not live stay until a merge:
-    they are masked at search.
+    stored are rewritten without them. Chunks that are stored but not live stay until a merge, or
+    until they are most of their segment: they are masked at search.
 
     Args:
         session: A writing session that holds the changed rows.
@@ -77,28 +82,27 @@ def refresh_index(
     """
     _require_embedder(session, embedder_fingerprint)
     live, stored = live_chunk_ids(session, OPERATOR), stored_chunk_ids(session)
-    held = {} if rebuild else _held_chunks(session, folder)
+    known = {} if rebuild else _held_chunks(session, folder)
     kept: list[SegmentFiles] = []
     covered: list[Int64s] = [live[:0]]
-    for files, chunk_ids in held.items():
-        remaining = np.intersect1d(chunk_ids, live, assume_unique=True)
+    for files, chunk_ids in known.items():
+        remaining = chunk_ids[held(chunk_ids, live)]
         if not len(remaining):
             continue
-        if np.isin(chunk_ids, stored, assume_unique=True).all():
+        if _stays(chunk_ids, remaining, stored):
             kept.append(files)
         else:
             try:
                 segment = folder.read(files)
             except (IndexDamagedError, FileNotFoundError):
                 continue  # its chunks count as missing and are indexed anew
-            kept.append(folder.write(merge_segments([segment], remaining)))
+            kept += _written(folder, [segment], remaining)
         covered.append(chunk_ids)
     missing = np.setdiff1d(live, np.concatenate(covered), assume_unique=True)
     for start in range(0, len(missing), BUILD_CHUNKS):
         chunk_ids = missing[start : start + BUILD_CHUNKS]
         kept.append(folder.write(_segment_from_rows(session, chunk_ids)))
-    if len(kept) > MAX_SEGMENTS:
-        kept = _merged(folder, kept, live)
+    kept = _merged(folder, kept, live)
     return _record(session, kept, embedder_fingerprint)
 
 
@@ -114,13 +118,13 @@ def _require_embedder(session: Session, fingerprint: str) -> None:
 
 
 def _held_chunks(session: Session, folder: IndexFolder) -> dict[SegmentFiles, Int64s]:
-    held: dict[SegmentFiles, Int64s] = {}
+    found: dict[SegmentFiles, Int64s] = {}
     for files in segment_files(session):
         try:
-            held[files] = folder.chunk_ids(files)
+            found[files] = folder.chunk_ids(files)
         except IndexDamagedError:
             continue  # its chunks count as missing and are indexed anew
-    return held
+    return found
 
 
 def _segment_from_rows(session: Session, chunk_ids: Int64s) -> Segment:
@@ -159,12 +163,34 @@ def _segment_from_rows(session: Session, chunk_ids: Int64s) -> Segment:
     return build_segment(chunk_ids, vectors, texts)
 
 
+def _stays(chunk_ids: Int64s, remaining: Int64s, stored: Int64s) -> bool:
+    """Tell whether a segment can stay as it is."""
+    is_small_enough = len(chunk_ids) <= SEGMENT_CHUNKS
+    is_worth_its_size = 2 * len(remaining) >= len(chunk_ids)
+    return is_small_enough and is_worth_its_size and bool(held(chunk_ids, stored).all())
+
+
 def _merged(folder: IndexFolder, kept: list[SegmentFiles], live: Int64s) -> list[SegmentFiles]:
-    by_size = sorted(kept, key=lambda files: files.n_chunks)
-    n_small = len(kept) - MERGED_SEGMENTS + 1
-    small, large = by_size[:n_small], by_size[n_small:]
-    segments = [folder.read(files) for files in small]
-    return [*large, folder.write(merge_segments(segments, live))]
+    """Merge the smallest of the small segments if there are too many of these."""
+    small = sorted(
+        (files for files in kept if 2 * files.n_chunks < SEGMENT_CHUNKS),
+        key=lambda files: files.n_chunks,
+    )
+    if len(small) <= MAX_SEGMENTS:
+        return kept
+    chosen = small[: len(small) - MERGED_SEGMENTS + 1]
+    segments = [folder.read(files) for files in chosen]
+    held_ids = np.sort(np.concatenate([segment.chunk_ids for segment in segments]))
+    merged = _written(folder, segments, held_ids[held(held_ids, live)])
+    return [*(files for files in kept if files not in chosen), *merged]
+
+
+def _written(folder: IndexFolder, segments: Sequence[Segment], keep: Int64s) -> list[SegmentFiles]:
+    """Write these chunks of some segments anew, in as many segments as their number needs."""
+    n_pieces = -(-len(keep) // SEGMENT_CHUNKS)
+    return [
+        folder.write(merge_segments(segments, piece)) for piece in np.array_split(keep, n_pieces)
+    ]
 
 
 def _record(session: Session, segments: list[SegmentFiles], fingerprint: str) -> IndexRefresh:

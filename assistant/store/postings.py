@@ -96,7 +96,7 @@ def merge_postings(parts: Sequence[tuple[Postings, NDArray[np.bool_]]], order: I
         n_rows += int(kept.sum())
     term_of = np.concatenate(term_columns)
     rows = np.concatenate(row_columns)
-    by_term = np.lexsort((rows, term_of))
+    by_term = np.argsort(term_of * len(order) + rows)  # one key sorts several times faster
     return _without_unused(
         Postings(
             terms=terms,

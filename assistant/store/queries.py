@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from itertools import chain
 
 import numpy as np
-from sqlalchemy import ColumnElement, Select, func, select, true
+from sqlalchemy import ColumnElement, func, select, true
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.selectable import ScalarSelect
 
 from assistant.access import ReadableSet
+from assistant.errors import StoreError
 from assistant.store.postings import Int64s
 from assistant.store.rows import ChunkRow, DocumentRow, GenerationRow, SegmentRow, SourceRow
 from assistant.store.segments import SegmentFiles
@@ -41,12 +43,12 @@ def readable_ids(session: Session, ids: Iterable[str], readable: ReadableSet) ->
 def live_chunk_ids(session: Session, readable: ReadableSet) -> Int64s:
     """Return the ids of all chunks in current versions the reader may see, ascending."""
     contents = select(DocumentRow.content_id).where(readable_document(readable))
-    return _ids(session, select(ChunkRow.id).where(ChunkRow.content_id.in_(contents)))
+    return _chunk_ids(session, ChunkRow.content_id.in_(contents))
 
 
 def stored_chunk_ids(session: Session) -> Int64s:
     """Return the ids of all chunks, those of earlier versions included, ascending."""
-    return _ids(session, select(ChunkRow.id))
+    return _chunk_ids(session, true())
 
 
 def current_generation(session: Session) -> int:
@@ -60,5 +62,21 @@ def segment_files(session: Session) -> tuple[SegmentFiles, ...]:
     return tuple(SegmentFiles(r.vectors_sha256, r.postings_sha256, r.n_chunks) for r in rows)
 
 
-def _ids(session: Session, selection: Select[int]) -> Int64s:
-    return np.sort(np.fromiter(session.scalars(selection), dtype=np.int64))
+def _chunk_ids(session: Session, condition: ColumnElement[bool]) -> Int64s:
+    # A row for each content, not for each chunk: the chunks of a content were numbered in one
+    # statement, and none of them is ever added or removed alone.
+    rows = session.execute(
+        select(func.min(ChunkRow.id), func.max(ChunkRow.id), func.count())
+        .where(condition)
+        .group_by(ChunkRow.content_id)
+    ).all()
+    numbers = chain.from_iterable(rows)  # numpy asks each row a lot before it takes it for a tuple
+    first, last, counts = np.fromiter(numbers, dtype=np.int64).reshape(-1, 3).T
+    if (last - first + 1 != counts).any():
+        message = "the chunks of a content are not numbered in a row; restore a backup"
+        raise StoreError(message)
+    order = np.argsort(first)
+    counts = counts[order]
+    offsets = np.concatenate([[0], np.cumsum(counts)])
+    ids: Int64s = np.arange(offsets[-1]) + np.repeat(first[order] - offsets[:-1], counts)
+    return ids

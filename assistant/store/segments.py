@@ -6,19 +6,18 @@ publishes it. Reading checks the hash first; nothing here is ever unpickled.
 
 from __future__ import annotations
 
-import hashlib
 import io
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from assistant.errors import IndexDamagedError, StoreError
-from assistant.store.files import write_durably
+from assistant.store.files import is_intact, write_durably
 from assistant.store.postings import Int64s, Postings, build_postings, merge_postings
+from assistant.store.vectors import Vectors, build_vectors, map_vectors, vectors_to_bytes
 from models.types import FloatMatrix
 
 UNIT_TOLERANCE = 1e-3
@@ -45,8 +44,7 @@ class Segment:
 
     chunk_ids: Int64s
     """Ascending."""
-    vectors: Any
-    """`faiss.IndexFlatIP` of unit vectors."""
+    vectors: Vectors
     postings: Postings
 
     def __repr__(self) -> str:
@@ -69,18 +67,29 @@ def build_segment(chunk_ids: Int64s, vectors: FloatMatrix, texts: Sequence[str])
     if not (np.abs(norms - 1) <= UNIT_TOLERANCE).all():
         message = "cannot index: a vector is not finite or not of unit length; check the embedder"
         raise StoreError(message)
-    return Segment(chunk_ids, _flat_index(vectors), build_postings(texts))
+    return Segment(chunk_ids, build_vectors(vectors), build_postings(texts))
 
 
 def merge_segments(segments: Sequence[Segment], keep: Int64s) -> Segment:
     """Return one segment with those chunks of several that are in `keep` (ascending ids)."""
-    kept = [np.isin(segment.chunk_ids, keep, assume_unique=True) for segment in segments]
-    pairs = list(zip(segments, kept, strict=True))
+    masks = [held(segment.chunk_ids, keep) for segment in segments]
+    pairs = [(segment, mask) for segment, mask in zip(segments, masks, strict=True) if mask.any()]
     chunk_ids = np.concatenate([segment.chunk_ids[mask] for segment, mask in pairs])
-    vectors = np.concatenate([_matrix(segment.vectors)[mask] for segment, mask in pairs])
+    vectors = np.concatenate([segment.vectors.matrix[mask] for segment, mask in pairs])
     order = np.argsort(chunk_ids)
     postings = merge_postings([(segment.postings, mask) for segment, mask in pairs], order)
-    return Segment(chunk_ids[order], _flat_index(vectors[order]), postings)
+    return Segment(chunk_ids[order], build_vectors(vectors[order]), postings)
+
+
+def held(ids: Int64s, among: Int64s) -> NDArray[np.bool_]:
+    """Return which of these chunk ids are among others; both ascending.
+
+    The cost goes by the number of `ids` and of the others between the first and the last of them.
+    """
+    if not len(ids):
+        return np.zeros(0, dtype=np.bool_)
+    ends = np.searchsorted(among, ids[[0, -1]] + np.array([0, 1]))
+    return np.isin(ids, among[ends[0] : ends[1]], assume_unique=True)
 
 
 class IndexFolder:
@@ -95,7 +104,7 @@ class IndexFolder:
         Raises:
             StoreError: the disk is full or refuses.
         """
-        vectors = load_faiss().serialize_index(segment.vectors).tobytes()
+        vectors = vectors_to_bytes(segment.vectors)
         buffer = io.BytesIO()
         postings = segment.postings
         np.savez(
@@ -118,9 +127,9 @@ class IndexFolder:
             IndexDamagedError: a file is not what was written.
             FileNotFoundError: a file is gone, most likely to a later generation.
         """
-        vectors_bytes, postings_bytes = (self._verified(name) for name in files.names)
-        vectors = load_faiss().deserialize_index(np.frombuffer(vectors_bytes, dtype=np.uint8))
-        with np.load(io.BytesIO(postings_bytes), allow_pickle=False) as arrays:
+        vectors_path, postings_path = (self._verified(name) for name in files.names)
+        vectors = map_vectors(vectors_path)
+        with np.load(postings_path, allow_pickle=False) as arrays:
             names = arrays["terms"].tobytes().decode()
             postings = Postings(
                 terms={name: i for i, name in enumerate(names.split("\n"))} if names else {},
@@ -149,27 +158,9 @@ class IndexFolder:
             if path.name not in names:
                 path.unlink(missing_ok=True)
 
-    def _verified(self, name: str) -> bytes:
-        content = (self._folder / name).read_bytes()
-        if hashlib.sha256(content).hexdigest() != name.partition(".")[0]:
+    def _verified(self, name: str) -> Path:
+        path = self._folder / name
+        if not is_intact(path, name.partition(".")[0]):
             message = f"index file {name!r} does not match its hash in the catalog; {REBUILD}"
             raise IndexDamagedError(message)
-        return content
-
-
-def load_faiss() -> Any:
-    """Return the faiss module, untyped; it is slow to import and only an index needs it."""
-    import faiss
-
-    return faiss
-
-
-def _flat_index(vectors: FloatMatrix) -> Any:
-    index = load_faiss().IndexFlatIP(vectors.shape[1])
-    index.add(np.ascontiguousarray(vectors, dtype=np.float32))
-    return index
-
-
-def _matrix(index: Any) -> NDArray[np.float32]:
-    matrix: NDArray[np.float32] = index.reconstruct_n(0, index.ntotal)
-    return matrix
+        return path

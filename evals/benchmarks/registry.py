@@ -6,12 +6,22 @@ from collections.abc import Sequence
 
 from evals.benchmarks.evidence import Evidence
 from evals.benchmarks.first_token import FirstToken, Stream
+from evals.benchmarks.growth import Growth
 from evals.benchmarks.roofline import Roofline
 from evals.benchmarks.types import Benchmark
+from evals.benchmarks.vectors import VectorSearch
 from evals.benchmarks.weights import Weights
 from evals.errors import EvalError
 
-BENCHMARKS: tuple[Benchmark, ...] = (FirstToken(), Stream(), Evidence(), Weights(), Roofline())
+BENCHMARKS: tuple[Benchmark, ...] = (
+    FirstToken(),
+    Stream(),
+    Evidence(),
+    VectorSearch(),
+    Growth(),
+    Weights(),
+    Roofline(),
+)
 """In the order in which they are run."""
 
 

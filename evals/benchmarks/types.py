@@ -95,6 +95,10 @@ class Workbench(Protocol):
     def threads(self) -> int:
         """Per model."""
 
+    @property
+    def scratch(self) -> Path:
+        """Folder for what is computed once; may be missing yet."""
+
     def open_generator(self, *, use_fitted: bool) -> AbstractContextManager[OpenedGenerator]:
         """Open the generator of the settings; its process ends with the context.
 

@@ -86,6 +86,13 @@ class MachineWorkbench:
 
         return self._settings.models.threads or physical_cores()
 
+    @property
+    def scratch(self) -> Path:
+        """In the user cache."""
+        from platformdirs import user_cache_path
+
+        return user_cache_path("plinth") / "benchmarks"
+
     @contextmanager
     def open_generator(
         self, *, use_fitted: bool, blocks: Path | None = None

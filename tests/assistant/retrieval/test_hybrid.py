@@ -142,15 +142,21 @@ def test_retrieve_from_a_catalog_that_contradicts_itself_ends(
         retriever.retrieve("budget", 1, OPERATOR)
 
 
+@pytest.mark.parametrize(("bound", "value"), [("KEPT_VIEWS", 2), ("KEPT_ROWS", 2)])
 def test_views_of_many_readers_are_bounded(
-    writer: CatalogWriter, retriever: HybridRetriever, monkeypatch: pytest.MonkeyPatch
+    writer: CatalogWriter,
+    retriever: HybridRetriever,
+    monkeypatch: pytest.MonkeyPatch,
+    bound: str,
+    value: int,
 ) -> None:
-    monkeypatch.setattr(hybrid, "KEPT_VIEWS", 2)
+    monkeypatch.setattr(hybrid, bound, value)
     publish(writer, "docs", a="budget")
     docs = writer.catalog.collection_id("docs", OPERATOR)
     for other in range(2, 6):
         readable = ReadableSet(collections=frozenset({docs, CollectionId(other)}))
         assert len(retriever.retrieve("budget", 1, readable)) == 1
+    assert len(retriever._views) == 2
     assert found(retriever, "budget") == ["a.txt"]
 
 

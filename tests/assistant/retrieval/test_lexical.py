@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from assistant.errors import IndexDamagedError
-from assistant.retrieval.lexical import best_rows, score_fractions
+from assistant.retrieval.lexical import Fractions, score_fractions
 from assistant.retrieval.view import View, build_view
 from assistant.store.segments import Segment, build_segment
 
@@ -29,11 +29,16 @@ def view(*texts: list[str], readable: list[int] | None = None) -> View:
     return build_view(segments, ids)
 
 
+def scores_of(corpus: View, terms: list[str], *, k1: float = K1, b: float = B) -> np.ndarray:
+    """Give the fraction of every row."""
+    return score_fractions(corpus, terms, k1=k1, b=b).at(np.arange(corpus.n_rows))
+
+
 def test_score_fractions_of_two_chunks_are_as_worked_by_hand() -> None:
     # apple: df 1 of N 2, idf ln(1 + 1.5/1.5) = ln 2; zebra: df 0, idf ln(1 + 2.5/0.5) = ln 6.
     # Lengths 2 and 4, mean 3; tf 1 in the first: 2.2 / (1 + 1.2 · (0.25 + 0.75 · 2/3)) = 2.2/1.9.
     corpus = view(["apple pie", "pear pie cake tart"])
-    scores = score_fractions(corpus, ["appl", "zebra"], k1=K1, b=B)
+    scores = scores_of(corpus, ["appl", "zebra"])
     most = (math.log(2) + math.log(6)) * 2.2
     assert scores == pytest.approx([math.log(2) * 2.2 / 1.9 / most, 0])
 
@@ -41,18 +46,18 @@ def test_score_fractions_of_two_chunks_are_as_worked_by_hand() -> None:
 def test_score_fractions_ignore_unreadable_chunks() -> None:
     mixed = view(["apple pie", "apple apple"], ["pear", "apple"], readable=[1, 3])
     alone = view(["apple pie", "pear"])
-    assert score_fractions(mixed, ["appl", "pear"], k1=K1, b=B)[[0, 2]].tolist() == (
-        score_fractions(alone, ["appl", "pear"], k1=K1, b=B).tolist()
+    assert scores_of(mixed, ["appl", "pear"])[[0, 2]].tolist() == (
+        scores_of(alone, ["appl", "pear"]).tolist()
     )
-    assert score_fractions(mixed, ["appl"], k1=K1, b=B)[[1, 3]].tolist() == [0, 0]
+    assert scores_of(mixed, ["appl"])[[1, 3]].tolist() == [0, 0]
 
 
 def test_score_fractions_without_terms_are_zero() -> None:
-    assert score_fractions(view(["apple"]), [], k1=K1, b=B).tolist() == [0]
+    assert scores_of(view(["apple"]), []).tolist() == [0]
 
 
 def test_score_fractions_of_textless_chunk_are_zero() -> None:
-    assert score_fractions(view(["the"]), ["appl"], k1=K1, b=B).tolist() == [0]
+    assert scores_of(view(["the"]), ["appl"]).tolist() == [0]
 
 
 @given(
@@ -61,13 +66,15 @@ def test_score_fractions_of_textless_chunk_are_zero() -> None:
     st.floats(0, 1),
 )
 def test_score_fractions_lie_between_0_and_1(texts: list[str], k1: float, b: float) -> None:
-    scores = score_fractions(view(texts), ["appl", "pear"], k1=k1, b=b)
+    scores = scores_of(view(texts), ["appl", "pear"], k1=k1, b=b)
     assert ((scores >= 0) & (scores <= 1)).all()
 
 
 def test_best_rows_keep_all_that_tie_with_the_last() -> None:
-    assert best_rows(np.array([0.5, 0, 0.2, 0.9, 0.2]), 3).tolist() == [0, 2, 3, 4]
-    assert best_rows(np.array([0.5, 0, 0.2]), 3).tolist() == [0, 2]
+    fractions = Fractions(np.array([0, 2, 3, 4, 7]), np.array([0.5, 0.2, 0.9, 0.2, 0.1]))
+    assert fractions.best_rows(3).tolist() == [0, 2, 3, 4]
+    assert fractions.best_rows(5).tolist() == [0, 2, 3, 4, 7]
+    assert repr(fractions) == "Fractions(5 rows)"
 
 
 def test_build_view_of_chunk_that_no_segment_holds_is_refused() -> None:

@@ -105,8 +105,14 @@ class Bench:
     threads = 2
 
     def __init__(
-        self, original: TimedGenerator, fitted: TimedGenerator, *, is_fitted: bool = True
+        self,
+        original: TimedGenerator,
+        fitted: TimedGenerator,
+        *,
+        is_fitted: bool = True,
+        scratch: Path = Path("never-written"),
     ) -> None:
+        self.scratch = scratch
         self.original = original
         self.fitted = fitted
         self._is_fitted = is_fitted
@@ -137,8 +143,10 @@ class Bench:
 
 
 @pytest.fixture
-def bench() -> Bench:
+def bench(tmp_path: Path) -> Bench:
     # 600 tokens in 6 s against 5 s; a token in 50 ms against 40 ms.
     return Bench(
-        TimedGenerator(ttft_ms=6000, ms_a_token=50), TimedGenerator(ttft_ms=5000, ms_a_token=40)
+        TimedGenerator(ttft_ms=6000, ms_a_token=50),
+        TimedGenerator(ttft_ms=5000, ms_a_token=40),
+        scratch=tmp_path / "scratch",
     )

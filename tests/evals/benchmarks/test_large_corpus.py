@@ -45,12 +45,7 @@ def test_write_corpus_gives_each_collection_its_share(data_dir: Path) -> None:
         index = catalog.open_index(reuse={})
     assert {3 <= len(sentence_spans(one.chunk.text)) <= 9 for one in chunks} == {True}
     assert len({one.chunk.text for one in chunks}) == 300
-    vectors = np.concatenate(
-        [
-            segment.vectors.reconstruct_n(0, len(segment.chunk_ids))
-            for segment in index.segments.values()
-        ]
-    )
+    vectors = np.concatenate([segment.vectors.matrix for segment in index.segments.values()])
     assert vectors.shape == (300, embedder.info.dim)
 
 

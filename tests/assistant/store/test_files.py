@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from assistant.store import files
+from assistant.store.files import is_intact, write_durably
+
+
+@pytest.fixture
+def written(tmp_path: Path) -> tuple[Path, str]:
+    return write_durably(tmp_path / "folder", [b"some ", b"bytes"])
+
+
+def test_is_intact_reads_an_unchanged_file_once(
+    written: tuple[Path, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert is_intact(*written)
+    monkeypatch.setattr(files.hashlib, "file_digest", None)
+    assert is_intact(*written)
+
+
+@pytest.mark.parametrize("content", [b"some_bytes", b"longer than some bytes", b""])
+def test_is_intact_notices_a_change_after_it_was_found_intact(
+    written: tuple[Path, str], content: bytes
+) -> None:
+    path, sha256 = written
+    assert is_intact(path, sha256)
+    times = path.stat()
+    path.write_bytes(content)
+    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))  # as if nothing was written
+    assert not is_intact(path, sha256)
+    assert not is_intact(path, sha256)
+
+
+def test_is_intact_notices_another_file_in_its_place(written: tuple[Path, str]) -> None:
+    path, sha256 = written
+    assert is_intact(path, sha256)
+    other, _ = write_durably(path.parent, [b"some_bytes"], "other")
+    other.replace(path)
+    assert not is_intact(path, sha256)
+
+
+def test_is_intact_compares_with_the_hash_asked_for(written: tuple[Path, str]) -> None:
+    path, sha256 = written
+    assert is_intact(path, sha256)
+    assert not is_intact(path, "0" * 64)
+
+
+def test_is_intact_of_a_file_written_meanwhile_is_false(
+    written: tuple[Path, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, sha256 = written
+    digest = files.hashlib.file_digest
+
+    def touched(*args: object) -> object:
+        found = digest(*args)
+        path.touch()
+        os.utime(path, ns=(1, 1))
+        return found
+
+    monkeypatch.setattr(files.hashlib, "file_digest", touched)
+    assert not is_intact(path, sha256)
+
+
+def test_is_intact_of_a_file_that_is_gone_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        is_intact(tmp_path / "gone", "0" * 64)
