@@ -1,13 +1,10 @@
-"""Documents on their way into the corpus: embedded in groups, published in batches."""
+"""Documents on their way into the corpus: their texts are published in batches."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from threading import Event
-
-import numpy as np
 
 from assistant.store.types import (
     ContentKey,
@@ -21,25 +18,23 @@ from assistant.store.types import (
 from assistant.store.writer import CatalogWriter
 from ingest.chunking import ChunkDraft
 from ingest.types import FileOutcome, ParsedDocument
-from models.protocols import Embedder
-from models.types import FloatMatrix
 
-EMBED_CHUNKS = 256
-"""Embedded at a time: enough to sort by length, few enough to stop within seconds."""
-PUBLISH_CHUNKS = 2_000
+PUBLISH_CHUNKS = 4_000
 PUBLISH_DOCUMENTS = 500
-PUBLISH_S = 20.0
-"""What a Ctrl-C or a crash can lose; publishing costs some disk syncs each time."""
+PUBLISH_S = 3.0
+"""How long a text waits at most to be found; publishing costs some disk syncs each time."""
+TEXT_FRACTION = 0.2
+"""Of the work on a document that is done when its text is published; the rest is embedding."""
 
 OnProgress = Callable[[float, int], None]
-"""Takes bytes and documents done since the last call."""
+"""Takes bytes and documents that are done and were not before."""
 OnOutcomes = Callable[[Sequence[FileOutcome]], None]
 """Takes what is durable since the last call."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContentDraft:
-    """A parsed and chunked file that waits for its vectors."""
+    """A parsed and chunked file."""
 
     key: ContentKey
     title: str
@@ -47,11 +42,9 @@ class ContentDraft:
     parsed: ParsedDocument
     size_bytes: int
     chunks: tuple[ChunkDraft, ...]
-    texts: tuple[str, ...]
-    """To embed, one for each chunk."""
 
-    def embedded(self, vectors: FloatMatrix) -> NewContent:
-        """Return what is stored; row i of `vectors` belongs to chunk i."""
+    def stored(self) -> NewContent:
+        """Return what is stored before the vectors follow."""
         return NewContent(
             key=self.key,
             title=self.title,
@@ -66,7 +59,7 @@ class ContentDraft:
                 NewChunk(page_index=draft.page_index, span=draft.span, heading=draft.heading)
                 for draft in self.chunks
             ),
-            vectors=vectors,
+            vectors=None,
         )
 
 
@@ -89,6 +82,8 @@ class _Ready:
     rejections: list[RejectionPut] = field(default_factory=list)
     outcomes: list[FileOutcome] = field(default_factory=list)
     n_chunks: int = 0
+    n_bytes: float = 0.0
+    """For progress: what is done of these documents once they are published."""
 
 
 class Batches:
@@ -96,96 +91,61 @@ class Batches:
 
     Args:
         writer: Where to publish.
-        embedder: Asked for vectors of new contents only.
+        embedder_fingerprint: Of the embedder whose vectors follow.
         collection: Name of an existing collection.
         source: Name of the source.
-        cancel: Once set, no more is embedded; what is complete can still be published.
-        on_progress: Called with bytes and documents that are ready now and were not before.
+        on_progress: Called with what was published just now; of a new content's bytes, with
+            `TEXT_FRACTION`.
         on_outcomes: Called with what was published just now.
     """
 
     def __init__(
         self,
         writer: CatalogWriter,
-        embedder: Embedder,
         *,
+        embedder_fingerprint: str,
         collection: str,
         source: str,
-        cancel: Event,
         on_progress: OnProgress,
         on_outcomes: OnOutcomes,
     ) -> None:
         self._writer = writer
-        self._embedder = embedder
+        self._embedder_fingerprint = embedder_fingerprint
         self._collection = collection
         self._source = source
-        self._cancel = cancel
         self._on_progress = on_progress
         self._on_outcomes = on_outcomes
-        self._waiting: list[Change] = []
-        self._n_waiting_chunks = 0
         self._ready = _Ready()
         self._published_at = time.monotonic()
         self.outcomes: list[FileOutcome] = []
         """Of what is published."""
 
     def add(self, change: Change) -> None:
-        """Take a change; embeds and publishes when enough has come together."""
-        self._waiting.append(change)
-        self._n_waiting_chunks += len(change.content.texts) if change.content else 0
-        is_late = time.monotonic() - self._published_at > PUBLISH_S
-        if self._n_waiting_chunks >= EMBED_CHUNKS or is_late:
-            self._embed()
+        """Take a change; publishes when enough has come together."""
         ready = self._ready
+        if change.content:
+            ready.contents.append(change.content.stored())
+            ready.n_chunks += len(change.content.chunks)
+        ready.n_bytes += change.size_bytes * (TEXT_FRACTION if change.content else 1.0)
+        if isinstance(change.put, DocumentPut):
+            ready.documents.append(change.put)
+        else:
+            ready.rejections.append(change.put)
+        ready.outcomes.append(change.outcome)
+        is_late = time.monotonic() - self._published_at > PUBLISH_S
         many = ready.n_chunks >= PUBLISH_CHUNKS or len(ready.outcomes) >= PUBLISH_DOCUMENTS
         if many or is_late:
-            self._publish()
+            self.publish()
 
-    def finish(self, removals: tuple[str, ...] = ()) -> None:
-        """Embed and publish the rest; after a cancel publish only what is embedded."""
-        self._embed()
-        self._publish(removals)
-
-    def _embed(self) -> None:
-        texts = [
-            text for change in self._waiting if change.content for text in change.content.texts
-        ]
-        n_bytes = sum(change.size_bytes for change in self._waiting)
-        vectors = np.empty((len(texts), self._embedder.info.dim), dtype=np.float32)
-        for start in range(0, len(texts), EMBED_CHUNKS):
-            if self._cancel.is_set():
-                return
-            part = texts[start : start + EMBED_CHUNKS]
-            vectors[start : start + len(part)] = self._embedder.embed_documents(part)
-            is_last = start + len(part) == len(texts)
-            n_ready = len(self._waiting) if is_last else 0
-            self._on_progress(n_bytes * len(part) / len(texts), n_ready)
-        if not texts:
-            self._on_progress(n_bytes, len(self._waiting))
-        row = 0
-        for change in self._waiting:
-            if change.content:
-                n_chunks = len(change.content.chunks)
-                content = change.content.embedded(vectors[row : row + n_chunks])
-                self._ready.contents.append(content)
-                self._ready.n_chunks += n_chunks
-                row += n_chunks
-            if isinstance(change.put, DocumentPut):
-                self._ready.documents.append(change.put)
-            else:
-                self._ready.rejections.append(change.put)
-            self._ready.outcomes.append(change.outcome)
-        self._waiting.clear()
-        self._n_waiting_chunks = 0
-
-    def _publish(self, removals: tuple[str, ...] = ()) -> None:
+    def publish(self, removals: tuple[str, ...] = ()) -> None:
+        """Publish what has come together, and forget the paths of `removals`."""
         ready = self._ready
         if ready.outcomes or removals:
             self._writer.publish(
                 PublishBatch(
                     collection=self._collection,
                     source=self._source,
-                    embedder_fingerprint=self._embedder.info.fingerprint,
+                    embedder_fingerprint=self._embedder_fingerprint,
                     contents=ready.contents,
                     documents=ready.documents,
                     rejections=ready.rejections,
@@ -193,6 +153,7 @@ class Batches:
                 )
             )
         self.outcomes.extend(ready.outcomes)
+        self._on_progress(ready.n_bytes, len(ready.outcomes))
         self._on_outcomes(ready.outcomes)
         self._ready = _Ready()
         self._published_at = time.monotonic()

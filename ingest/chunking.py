@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from itertools import accumulate, pairwise
 
 from assistant.store.terms import indexed_text
+from assistant.store.types import StoredChunk
 from assistant.types import Span
 from ingest.types import ParsedDocument, ParsedPage
 from ingest.units import Section, TokenCounter, TokenSpans, Unit, page_units
@@ -113,14 +114,8 @@ class Chunker:
         special = embedder.count_tokens([""])[0]
         self._budget = max(1, min(chunk_tokens, self._window - special))
 
-    def chunk(
-        self, document: ParsedDocument, *, title: str
-    ) -> tuple[tuple[ChunkDraft, ...], tuple[str, ...]]:
-        """Return the chunks of a document in reading order, and what to embed for each.
-
-        The texts to embed are `indexed_text` of title, heading and text; where that is over the
-        embedder's window, title and heading are shortened, in the text to embed only.
-        """
+    def chunk(self, document: ParsedDocument, *, title: str) -> tuple[ChunkDraft, ...]:
+        """Return the chunks of a document in reading order; each can be embedded whole."""
         drafts: list[ChunkDraft] = []
         section: Section = ()
         for page_index, page in enumerate(document.pages):
@@ -137,43 +132,62 @@ class Chunker:
 
     def _fitted(
         self, drafts: list[ChunkDraft], document: ParsedDocument, *, title: str
-    ) -> tuple[tuple[ChunkDraft, ...], tuple[str, ...]]:
+    ) -> tuple[ChunkDraft, ...]:
         texts = [draft.span.slice(document.pages[draft.page_index].text) for draft in drafts]
         wholes = [
             indexed_text(title, draft.heading, text)
             for draft, text in zip(drafts, texts, strict=True)
         ]
         counts = self._embedder.count_tokens(wholes)
-        fitted: list[tuple[ChunkDraft, str]] = []
-        for draft, text, whole, n_tokens in zip(drafts, texts, wholes, counts, strict=True):
+        fitted: list[ChunkDraft] = []
+        for draft, text, n_tokens in zip(drafts, texts, counts, strict=True):
             if n_tokens <= self._window:
-                fitted.append((draft, whole))
+                fitted.append(draft)
             else:
-                fitted.extend(self._shortened(draft, text, title=title))
-        return tuple(draft for draft, _ in fitted), tuple(text for _, text in fitted)
+                fitted.extend(self._halved(draft, text, title=title))
+        return tuple(fitted)
 
-    def _shortened(
-        self, draft: ChunkDraft, text: str, *, title: str
-    ) -> Iterator[tuple[ChunkDraft, str]]:
-        """Yield the draft with as much of title and heading as fits; in halves if none does.
+    def _halved(self, draft: ChunkDraft, text: str, *, title: str) -> Iterator[ChunkDraft]:
+        """Yield the draft; in halves if it does not fit with any part of title and heading.
 
         Halves are the rare case of a tokenizer that makes more tokens of a part than of the part
         inside its page.
         """
-        for fraction in _SHORTER:
-            whole = indexed_text(
-                _leading(title, fraction), _trailing(draft.heading, fraction), text
-            )
-            if len(text) == 1 or self._embedder.count_tokens([whole])[0] <= self._window:
-                yield draft, whole
-                return
+        if len(text) == 1 or _shortened(self._embedder, title, draft.heading, text) is not None:
+            yield draft
+            return
         middle = text.rfind(" ", 1, len(text) // 2 + 1)
         middle = middle if middle > 0 else len(text) // 2
         for start, end in ((0, middle), (middle, len(text))):
             half = text[start:end]
             start += len(half) - len(half.lstrip())
             span = Span(draft.span.start + start, draft.span.start + start + len(half.strip()))
-            yield from self._shortened(replace(draft, span=span), half.strip(), title=title)
+            yield from self._halved(replace(draft, span=span), half.strip(), title=title)
+
+
+def texts_to_embed(embedder: Embedder, chunks: Sequence[StoredChunk]) -> list[str]:
+    """Return what is embedded of chunks that a `Chunker` cut for the same embedder.
+
+    It is `indexed_text` of label, heading and text; where that is over the embedder's window,
+    label and heading are shortened.
+    """
+    wholes = [indexed_text(one.label, one.heading, one.text) for one in chunks]
+    counts = embedder.count_tokens(wholes)
+    return [
+        whole
+        if n_tokens <= embedder.info.max_tokens
+        else _shortened(embedder, one.label, one.heading, one.text) or one.text
+        for one, whole, n_tokens in zip(chunks, wholes, counts, strict=True)
+    ]
+
+
+def _shortened(embedder: Embedder, title: str, heading: str, text: str) -> str | None:
+    """Return a chunk with as much of title and heading as fits; None if it is too long alone."""
+    for fraction in _SHORTER:
+        whole = indexed_text(_leading(title, fraction), _trailing(heading, fraction), text)
+        if embedder.count_tokens([whole])[0] <= embedder.info.max_tokens:
+            return whole
+    return None
 
 
 def _leading(text: str, fraction: float) -> str:

@@ -1,7 +1,9 @@
 """Files into the corpus: found, compared with what is known, parsed, chunked, embedded, published.
 
-A run can be stopped at any point, also by `kill -9`: what was published stays and answers, and
-the next run does the rest. Every file found ends in exactly one outcome.
+In two stages: all texts are published first, at the full speed of parsing, and are found by their
+words from then on; then the vectors follow. A run can be stopped at any point, also by `kill -9`:
+what was published stays and answers, and the next run does the rest, vectors included. Every file
+found ends in exactly one outcome, which is told when its text is published.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from ingest.settings import IngestSettings
 from ingest.source_run import SourceRun
 from ingest.sources import Found
 from ingest.types import FileOutcome
+from ingest.vectors import embed_waiting
 from models.protocols import Embedder
 
 
@@ -51,6 +54,7 @@ def ingest(
     on_progress: Callable[[IngestProgress], None] = lambda _: None,
     on_outcomes: Callable[[Sequence[FileOutcome]], None] = lambda _: None,
     cancel: Event | None = None,
+    texts_wait: Callable[[], bool] = lambda: False,
 ) -> IngestReport:
     """Bring a collection in line with files and folders.
 
@@ -69,6 +73,8 @@ def ingest(
         on_progress: Called in this thread.
         on_outcomes: Called in this thread with files whose outcome is durable, each file once.
         cancel: Once set, the run publishes what is complete and returns within seconds.
+        texts_wait: Asked every few seconds while vectors are made. Once true, the run is complete
+            without the others, which the next one makes: its texts go first.
 
     Raises:
         UnknownNameError: no such collection.
@@ -105,6 +111,13 @@ def ingest(
                 on_outcomes=on_outcomes,
             )
             outcomes.extend(run.run(parser, prune=prune))
+    n_bytes_left, n_waiting = n_bytes - n_bytes_done, writer.catalog.n_unembedded()
+    embed_waiting(
+        writer,
+        embedder,
+        is_unwanted=lambda: cancel.is_set() or texts_wait(),
+        on_embedded=lambda n_chunks: count(n_bytes_left * n_chunks / n_waiting, 0),
+    )
     return IngestReport(
         outcomes=tuple(outcomes),
         index_generation=writer.catalog.current_generation(),

@@ -1,4 +1,7 @@
-"""One source brought into a collection: what is known is skipped, the rest becomes changes."""
+"""One source brought into a collection: what is known is skipped, the rest becomes changes.
+
+What comes of it is found by its words; `ingest.vectors` does the rest.
+"""
 
 from __future__ import annotations
 
@@ -40,9 +43,9 @@ class SourceRun:
         found: The folder or files, and what was found there.
         collection: Name of an existing collection.
         writer: Used in the calling thread only.
-        embedder: Measures, and embeds what is new.
+        embedder: Measures; what is new waits for its vectors.
         settings: How to cut, and what a file may cost.
-        cancel: Once set, what is complete is published and the rest left.
+        cancel: Once set, what is parsed is published and the rest left.
         on_progress: Told of bytes and documents done.
         on_outcomes: Told how files ended, as soon as that is durable.
     """
@@ -73,10 +76,9 @@ class SourceRun:
         self._known = self._known_files()
         self._batches = Batches(
             writer,
-            embedder,
+            embedder_fingerprint=embedder.info.fingerprint,
             collection=collection,
             source=found.source.name,
-            cancel=cancel,
             on_progress=on_progress,
             on_outcomes=on_outcomes,
         )
@@ -93,7 +95,7 @@ class SourceRun:
             for one in (task, *self._same_bytes.pop(task.version, ())):
                 self._complete(one, parsed)
         removals = () if self._cancel.is_set() else self._removals(prune=prune)
-        self._batches.finish(removals)
+        self._batches.publish(removals)
         known = self._known_files()
         removed = [
             FileOutcome(document=path, status=FileStatus.REMOVED)
@@ -227,14 +229,13 @@ class SourceRun:
         speaks = names_a_topic(task.name)
         title = "" if parsed.title_is_guess and speaks else parsed.title
         name = task.name if speaks or not title else ""
-        chunks, texts = self._chunker.chunk(parsed, title=document_label(title, name))
+        chunks = self._chunker.chunk(parsed, title=document_label(title, name))
         return ContentDraft(
             key=ContentKey(sha256=task.version, recipe=self._recipe, name=name),
             title=title,
             parsed=parsed,
             size_bytes=task.size_bytes,
             chunks=chunks,
-            texts=texts,
         )
 
     def _put(self, task: Task, key: ContentKey, content: ContentDraft | None = None) -> None:

@@ -2,6 +2,7 @@
 
 A job that is stopped, interrupted by a change or cut off with the process loses nothing that was
 published, and goes on with the rest: ingesting is a comparison, so doing it again is harmless.
+Vectors that a job left to follow are made when there is nothing else to do.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from ingest.requests import UPLOADS, IngestRequest, job_file, prepare_collection
 from ingest.settings import IngestSettings
 from ingest.sources import Found, find_files, received_files
 from ingest.types import FileOutcome, FileStatus
+from ingest.vectors import embed_waiting
 from models.errors import ModelError
 from models.protocols import Embedder
 
@@ -63,6 +65,7 @@ class Worker:
         self._embedder = embedder
         self._settings = settings
         self._closing = closing
+        self._may_lack_vectors = True
 
     def run(self) -> None:
         """Work until closed."""
@@ -72,10 +75,11 @@ class Worker:
                 self._closing.wait(POLL_S)
 
     def work_once(self) -> bool:
-        """Carry out the next job, if there is one; tell whether there was."""
+        """Carry out the next job, else embed what waits for it; tell whether there was anything."""
         job = self._jobs.begin()
         if job is None:
-            return False
+            return self._may_lack_vectors and self._embed_left()
+        self._may_lack_vectors = True
         if job.n_attempts > MOST_ATTEMPTS:
             error = f"the process ended {MOST_ATTEMPTS} times in the middle of it; see its log"
             self._jobs.finish(job.job_id, error)
@@ -92,6 +96,23 @@ class Worker:
             _LOG.error("job %d ended unexpectedly", job.job_id, exc_info=error)
             self._jobs.finish(job.job_id, UNEXPECTED)
         return True
+
+    def _embed_left(self) -> bool:
+        """Embed what earlier jobs left without vectors; tell whether there was anything."""
+        try:
+            with open_writer(self._layout.root, wait_s=BUSY_WAIT_S) as writer:
+                n_before = writer.catalog.n_unembedded()
+                if n_before:
+                    with self._watched(self._jobs.has_work) as cancel:
+                        embed_waiting(writer, self._embedder(), is_unwanted=cancel.is_set)
+                n_left = writer.catalog.n_unembedded()
+        except WriterBusyError:
+            return False
+        except (AssistantError, ModelError) as error:
+            _LOG.error("documents that are found by words only got no vectors: %s", error)
+            n_before = n_left = 0
+        self._may_lack_vectors = 0 < n_left < n_before
+        return n_left < n_before
 
     def _carry_out(self, job: Job, writer: CatalogWriter) -> None:
         if job.kind is JobKind.CHANGE:
@@ -124,7 +145,7 @@ class Worker:
             lambda now: self._jobs.report_bytes(job.job_id, now.n_bytes, now.n_bytes_done)
         )
         outcomes = _Gathered(lambda ended: self._jobs.report_files(job.job_id, ended))
-        with self._watched(job) as cancel:
+        with self._watched(lambda: self._jobs.is_wanted_elsewhere(job.job_id)) as cancel:
             report = ingest(
                 found,
                 collection=request.collection,
@@ -135,6 +156,7 @@ class Worker:
                 on_progress=progress,
                 on_outcomes=outcomes,
                 cancel=cancel,
+                texts_wait=lambda: self._jobs.others_wait(job.job_id),
             )
         self._settle(job, report, sizes)
 
@@ -167,14 +189,14 @@ class Worker:
         )
 
     @contextmanager
-    def _watched(self, job: Job) -> Iterator[Event]:
-        """Yield an event that is set as soon as the job should give way."""
+    def _watched(self, is_unwanted: Callable[[], bool]) -> Iterator[Event]:
+        """Yield an event that is set as soon as what is done should give way."""
         cancel, done = Event(), Event()
 
         def watch() -> None:
             while not done.wait(POLL_S):
                 try:
-                    gives_way = self._jobs.is_wanted_elsewhere(job.job_id)
+                    gives_way = is_unwanted()
                 except StoreError:
                     gives_way = False  # a busy catalog is asked again
                 if gives_way or self._closing.is_set():

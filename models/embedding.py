@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from threading import Lock
@@ -15,12 +15,15 @@ import numpy as np
 from tokenizers import Tokenizer
 
 from models.errors import ModelFileError, TextTooLongError
+from models.settings import Precision
 from models.types import EmbedderInfo, FloatMatrix, FloatVector, normalised
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
-_BATCH = 32
+BATCH_TOKENS = 1024
+"""Padding included. Small batches stay in the processor's cache: for the default model 1.5 times as
+many chunks for each second of a core as batches of 32 texts."""
 _UNIT_TOLERANCE = 1e-3
 
 
@@ -35,13 +38,24 @@ class SentenceTransformerEmbedder:
         name: The catalogue name.
         sha256: Of the weight file.
         threads: Threads of torch, at least 1; they belong to the whole process.
+        precision: In what the layers are computed. The vectors of both have a cosine over 0.9999
+            with each other, so that they are one embedder's and share its fingerprint.
 
     Raises:
         ModelFileError: a file of the folder is missing or cannot be read.
     """
 
-    def __init__(self, *, folder: Path, name: str, sha256: str, threads: int) -> None:
+    def __init__(
+        self,
+        *,
+        folder: Path,
+        name: str,
+        sha256: str,
+        threads: int,
+        precision: Precision = "float32",
+    ) -> None:
         self._folder = folder
+        self._precision = precision
         self._threads = threads
         self._lock = Lock()
         try:
@@ -103,9 +117,7 @@ class SentenceTransformerEmbedder:
                 )
         rows = np.empty((len(texts), self._info.dim), dtype=np.float32)
         # Texts of like length share a batch, so that little of it is padding.
-        order = sorted(range(len(texts)), key=lambda index: counts[index])
-        for first in range(0, len(order), _BATCH):
-            batch = order[first : first + _BATCH]
+        for batch in batches_by_length(counts, BATCH_TOKENS):
             rows[batch] = self._encode([texts[index] for index in batch])
         return rows
 
@@ -118,7 +130,7 @@ class SentenceTransformerEmbedder:
         with self._lock:
             rows = self._model.encode(
                 texts,
-                batch_size=_BATCH,
+                batch_size=len(texts),
                 show_progress_bar=False,
                 convert_to_numpy=True,
                 normalize_embeddings=True,
@@ -146,12 +158,39 @@ class SentenceTransformerEmbedder:
         disable_progress_bar()  # type: ignore[no-untyped-call]  # the library's
         torch.set_num_threads(self._threads)
         try:
-            return SentenceTransformer(str(self._folder), device="cpu", local_files_only=True)
+            model = SentenceTransformer(str(self._folder), device="cpu", local_files_only=True)
         except (OSError, ValueError, RuntimeError) as error:
             raise ModelFileError(
                 f"the embedder {self._info.name!r} cannot be loaded from {str(self._folder)!r} "
                 f"({error}); run `plinth models verify {self._info.name}`"
             ) from error
+        if self._precision == "bfloat16":
+            model[0].to(torch.bfloat16)
+            # Means over hundreds of tokens need more digits than single layers do.
+            model[0].register_forward_hook(_widen)
+        return model
+
+
+def batches_by_length(counts: Sequence[int], batch_tokens: int) -> Iterator[list[int]]:
+    """Yield the indexes of texts in batches of like length, shortest first.
+
+    Args:
+        counts: Tokens of each text.
+        batch_tokens: Most tokens of a batch, where each text counts as the longest one in it; a
+            text of more is a batch by itself.
+    """
+    batch: list[int] = []
+    for index in sorted(range(len(counts)), key=lambda index: counts[index]):
+        if batch and (len(batch) + 1) * counts[index] > batch_tokens:
+            yield batch
+            batch = []
+        batch.append(index)
+    if batch:
+        yield batch
+
+
+def _widen(_module: Any, _inputs: Any, features: dict[str, Any]) -> dict[str, Any]:
+    return {**features, "token_embeddings": features["token_embeddings"].float()}
 
 
 def _read_json(path: Path) -> Any:

@@ -8,9 +8,9 @@ from models.catalog import ModelEntry, Task, find_model
 from models.errors import UnknownModelError
 from models.files import require_weights
 from models.fitting.record import file_in_use
-from models.processors import physical_cores
+from models.processors import multiplies_bfloat16, physical_cores
 from models.protocols import Embedder, Generator
-from models.settings import ModelsSettings
+from models.settings import ModelsSettings, Precision
 
 FAKE_GENERATOR = "fake-generator"
 FAKE_EMBEDDER = "fake-embedder"
@@ -81,7 +81,15 @@ def build_embedder(settings: ModelsSettings) -> Embedder:
         name=model.name,
         sha256=sha256,
         threads=settings.threads or physical_cores(),
+        precision=embedder_precision(settings),
     )
+
+
+def embedder_precision(settings: ModelsSettings) -> Precision:
+    """Return in what the embedder of the settings computes on this processor."""
+    if settings.embedder_precision != "auto":
+        return settings.embedder_precision
+    return "bfloat16" if multiplies_bfloat16() else "float32"
 
 
 def _find(name: str, task: Task, models_dir: Path) -> ModelEntry:

@@ -39,6 +39,13 @@ def this_processor(cpu_info: Path = CPU_INFO) -> Processor:
     )
 
 
+@cache
+def multiplies_bfloat16(cpu_info: Path = CPU_INFO) -> bool:
+    """Tell whether the processor has instructions for products of bfloat16 (Intel, AMD)."""
+    words = processor(cpu_info).split()
+    return "avx512_bf16" in words or "amx_bf16" in words
+
+
 def physical_cores(topology: Path = _TOPOLOGY) -> int:
     """Return the number of physical cores this process may run on, at least 1.
 

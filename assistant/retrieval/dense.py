@@ -41,12 +41,14 @@ _Found = tuple[Rows, Scores]
 def best_rows(view: View, query: FloatVector, n: int) -> Rows:
     """Return the rows of the `n` readable chunks nearest to a query, ascending.
 
+    Chunks without a vector are near to none.
+
     Args:
         view: Who asks.
         query: Unit vector, shape [dim].
         n: At least 1; fewer come back where fewer are readable.
     """
-    parts = [part for part in view.segments if part.n_readable]
+    parts = [part for part in view.segments if part.n_readable and part.segment.vectors]
     is_few = sum(part.n_readable for part in parts if part.lists) <= EXHAUSTIVE_ROWS
     found: list[_Found] = []
     coded: list[tuple[SegmentView, ListsView]] = []
@@ -61,7 +63,10 @@ def best_rows(view: View, query: FloatVector, n: int) -> Rows:
 
 
 def cosines(view: View, query: FloatVector, rows: Rows) -> Floats:
-    """Return the cosine of a query and each of these rows, which are ascending."""
+    """Return the cosine of a query and each of these rows, which are ascending.
+
+    0 where a chunk has no vector yet: fusion then goes by its words.
+    """
     found = []
     for part in view.segments:
         local = part.local(rows)
@@ -107,7 +112,9 @@ def _nearest_lists(counts: Sequence[Int64s], nearness: Sequence[Scores]) -> list
 
 
 def _scored(part: SegmentView, query: FloatVector, local: Rows) -> _Found:
-    return local + part.first_row, part.segment.vectors.scores(query, local)
+    vectors = part.segment.vectors
+    scores = vectors.scores(query, local) if vectors else np.zeros(len(local), np.float32)
+    return local + part.first_row, scores
 
 
 def _best(found: _Found, n: int) -> _Found:

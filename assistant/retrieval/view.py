@@ -80,7 +80,7 @@ def build_view(segments: Sequence[Segment], readable_ids: Int64s) -> View:
     for segment in segments:
         readable = held(segment.chunk_ids, readable_ids)
         n_here = int(np.count_nonzero(readable))
-        codes = segment.vectors.codes
+        codes = segment.vectors.codes if segment.vectors else None
         lists = ListsView(codes, codes.count(readable)) if codes else None
         views.append(SegmentView(segment, n_rows, readable, n_here, lists))
         n_rows += len(readable)

@@ -45,6 +45,7 @@ from assistant.store.rows import (
     VersionRow,
 )
 from assistant.store.segments import REBUILD, IndexFolder, Segment, SegmentFiles
+from assistant.store.stored_chunks import count_unembedded, first_unembedded
 from assistant.store.traces import Footprint, Traces, footprint, traces
 from assistant.store.types import (
     CitedPage,
@@ -59,6 +60,7 @@ from assistant.store.types import (
     KnownFile,
     ReadableChunk,
     RejectedFile,
+    StoredChunk,
     StoredPage,
     UserSummary,
 )
@@ -325,6 +327,24 @@ class Catalog:
                 found.setdefault(ChunkId(row.chunk_id), readable_chunk(row))
         return found
 
+    def unembedded(
+        self, embedder_fingerprint: str, *, after: int = 0, limit: int
+    ) -> tuple[StoredChunk, ...]:
+        """Return the first live chunks whose vectors are to follow, by ascending id.
+
+        Args:
+            embedder_fingerprint: Of the embedder they were cut for.
+            after: Only ids over this one.
+            limit: How many at most.
+        """
+        with self._database.reading() as session:
+            return first_unembedded(session, embedder_fingerprint, after=after, limit=limit)
+
+    def n_unembedded(self) -> int:
+        """Return how many live chunks are found by their words only."""
+        with self._database.reading() as session:
+            return count_unembedded(session)
+
     # Files of earlier ingests
 
     def known_files(self, collection: str, source: str) -> dict[str, KnownFile]:
@@ -479,6 +499,7 @@ class Catalog:
                 n_pages=count(PageRow),
                 n_chunks=count(ChunkRow),
                 n_live_chunks=len(queries.live_chunk_ids(session, OPERATOR)),
+                n_unembedded=count_unembedded(session),
                 n_rejected=count(RejectionRow),
                 n_segments=count(SegmentRow),
             )

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from assistant.errors import SchemaTooNewError, StoreError
 
-HEAD = "0003"
+HEAD = "0004"
 """The newest schema revision; equals the head of `migrations/versions`."""
 BUSY_TIMEOUT_MS = 10_000
 WAL_RESET_FIXED = (3, 51, 3)

@@ -13,15 +13,8 @@ from sqlalchemy.orm import Session
 from assistant.access import OPERATOR
 from assistant.errors import IndexDamagedError, IndexMismatchError
 from assistant.store.postings import Int64s
-from assistant.store.queries import listed, live_chunk_ids, segment_files, stored_chunk_ids
-from assistant.store.rows import (
-    ChunkRow,
-    ContentRow,
-    DocumentRow,
-    GenerationRow,
-    PageRow,
-    SegmentRow,
-)
+from assistant.store.queries import live_chunk_ids, segment_files, stored_chunk_ids
+from assistant.store.rows import ContentRow, DocumentRow, GenerationRow, SegmentRow
 from assistant.store.segments import (
     IndexFolder,
     Segment,
@@ -30,10 +23,12 @@ from assistant.store.segments import (
     held,
     merge_segments,
 )
-from assistant.store.terms import document_label, indexed_text
+from assistant.store.stored_chunks import stored_chunks, unembedded_chunk_ids
+from assistant.store.terms import indexed_text
 
 MAX_SEGMENTS = 12
-"""Most segments below half of `SEGMENT_CHUNKS`; every query visits every segment."""
+"""Most segments below half of `SEGMENT_CHUNKS` with vectors, and as many again without; every query
+visits every segment."""
 MERGED_SEGMENTS = 6
 """What a merge leaves of these, about; the gap to the maximum makes merges rare."""
 SEGMENT_CHUNKS = 65_536
@@ -66,9 +61,10 @@ def refresh_index(
 ) -> IndexRefresh:
     """Write what the index lacks and record the new generation.
 
-    Live chunks that no segment holds get a new segment. Segments with chunks that are no longer
-    stored are rewritten without them. Chunks that are stored but not live stay until a merge, or
-    until they are most of their segment: they are masked at search.
+    Live chunks that no segment holds get a new segment: one with vectors, and one without for
+    those that are not embedded yet, which is replaced as their vectors come. Segments with
+    chunks that are no longer stored are rewritten without them. Chunks that are stored but not
+    live stay until a merge, or until they are most of their segment: they are masked at search.
 
     Args:
         session: A writing session that holds the changed rows.
@@ -82,6 +78,7 @@ def refresh_index(
     """
     _require_embedder(session, embedder_fingerprint)
     live, stored = live_chunk_ids(session, OPERATOR), stored_chunk_ids(session)
+    unembedded = unembedded_chunk_ids(session)
     known = {} if rebuild else _held_chunks(session, folder)
     kept: list[SegmentFiles] = []
     covered: list[Int64s] = [live[:0]]
@@ -89,6 +86,8 @@ def refresh_index(
         remaining = chunk_ids[held(chunk_ids, live)]
         if not len(remaining):
             continue
+        if files.vectors_sha256 is None and _few_lack_vectors(remaining, unembedded):
+            continue  # its chunks count as missing and are indexed anew
         if _stays(chunk_ids, remaining, stored):
             kept.append(files)
         else:
@@ -99,9 +98,11 @@ def refresh_index(
             kept += _written(folder, [segment], remaining)
         covered.append(chunk_ids)
     missing = np.setdiff1d(live, np.concatenate(covered), assume_unique=True)
-    for start in range(0, len(missing), BUILD_CHUNKS):
-        chunk_ids = missing[start : start + BUILD_CHUNKS]
-        kept.append(folder.write(_segment_from_rows(session, chunk_ids)))
+    lacks_vector = held(missing, unembedded)
+    for alike in (missing[~lacks_vector], missing[lacks_vector]):
+        for start in range(0, len(alike), BUILD_CHUNKS):
+            chunk_ids = alike[start : start + BUILD_CHUNKS]
+            kept.append(folder.write(_segment_from_rows(session, chunk_ids)))
     kept = _merged(folder, kept, live)
     return _record(session, kept, embedder_fingerprint)
 
@@ -128,39 +129,20 @@ def _held_chunks(session: Session, folder: IndexFolder) -> dict[SegmentFiles, In
 
 
 def _segment_from_rows(session: Session, chunk_ids: Int64s) -> Segment:
-    chunks = session.execute(
-        select(
-            ChunkRow.content_id,
-            ChunkRow.page_index,
-            ChunkRow.span_start,
-            ChunkRow.span_end,
-            ChunkRow.heading,
-            ChunkRow.vector,
-            ContentRow.title,
-            ContentRow.name,
-        )
-        .join(ContentRow, ContentRow.id == ChunkRow.content_id)
-        .where(ChunkRow.id.in_(listed(chunk_ids)))
-        .order_by(ChunkRow.id)
-    ).all()
-    pages = {
-        (content_id, page_index): text
-        for content_id, page_index, text in session.execute(
-            select(PageRow.content_id, PageRow.page_index, PageRow.text).where(
-                PageRow.content_id.in_(listed({chunk.content_id for chunk in chunks}))
-            )
-        )
-    }
-    texts = [
-        indexed_text(
-            document_label(chunk.title, chunk.name),
-            chunk.heading,
-            pages[chunk.content_id, chunk.page_index][chunk.span_start : chunk.span_end],
-        )
-        for chunk in chunks
-    ]
-    vectors = np.stack([np.frombuffer(chunk.vector, dtype="<f4") for chunk in chunks])
-    return build_segment(chunk_ids, vectors, texts)
+    """Return a segment of chunks that all have a vector, or all have none."""
+    chunks = stored_chunks(session, chunk_ids)
+    texts = [indexed_text(chunk.label, chunk.heading, chunk.text) for chunk in chunks]
+    rows = [np.frombuffer(chunk.vector, dtype="<f4") for chunk in chunks if chunk.vector]
+    return build_segment(chunk_ids, np.stack(rows) if rows else None, texts)
+
+
+def _few_lack_vectors(chunk_ids: Int64s, unembedded: Int64s) -> bool:
+    """Tell whether a segment without vectors is worth being written anew, in two parts.
+
+    At each half, not at each publish: so a chunk is written twice on the average, however many
+    publishes it takes until all of a segment is embedded.
+    """
+    return 2 * int(np.isin(chunk_ids, unembedded, assume_unique=True).sum()) <= len(chunk_ids)
 
 
 def _stays(chunk_ids: Int64s, remaining: Int64s, stored: Int64s) -> bool:
@@ -171,18 +153,25 @@ def _stays(chunk_ids: Int64s, remaining: Int64s, stored: Int64s) -> bool:
 
 
 def _merged(folder: IndexFolder, kept: list[SegmentFiles], live: Int64s) -> list[SegmentFiles]:
-    """Merge the smallest of the small segments if there are too many of these."""
-    small = sorted(
-        (files for files in kept if 2 * files.n_chunks < SEGMENT_CHUNKS),
-        key=lambda files: files.n_chunks,
-    )
-    if len(small) <= MAX_SEGMENTS:
-        return kept
-    chosen = small[: len(small) - MERGED_SEGMENTS + 1]
-    segments = [folder.read(files) for files in chosen]
-    held_ids = np.sort(np.concatenate([segment.chunk_ids for segment in segments]))
-    merged = _written(folder, segments, held_ids[held(held_ids, live)])
-    return [*(files for files in kept if files not in chosen), *merged]
+    """Merge the smallest of the small segments if too many of these have, or lack, vectors."""
+    for has_vectors in (True, False):
+        small = sorted(
+            (
+                files
+                for files in kept
+                if 2 * files.n_chunks < SEGMENT_CHUNKS
+                and (files.vectors_sha256 is not None) is has_vectors
+            ),
+            key=lambda files: files.n_chunks,
+        )
+        if len(small) <= MAX_SEGMENTS:
+            continue
+        chosen = small[: len(small) - MERGED_SEGMENTS + 1]
+        segments = [folder.read(files) for files in chosen]
+        held_ids = np.sort(np.concatenate([segment.chunk_ids for segment in segments]))
+        merged = _written(folder, segments, held_ids[held(held_ids, live)])
+        kept = [*(files for files in kept if files not in chosen), *merged]
+    return kept
 
 
 def _written(folder: IndexFolder, segments: Sequence[Segment], keep: Int64s) -> list[SegmentFiles]:

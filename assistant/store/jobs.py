@@ -207,6 +207,12 @@ class Jobs:
             stops = (JobRow.id == job_id) & JobRow.is_stopping
             return bool(session.scalar(select(func.count()).where(change_waits | stops)))
 
+    def others_wait(self, job_id: int) -> bool:
+        """Tell whether another job waits."""
+        waits = (JobRow.state == JobState.WAITING.value) & (JobRow.id != job_id)
+        with self._database.reading() as session:
+            return session.scalar(select(JobRow.id).where(waits).limit(1)) is not None
+
     def replace_request(self, job_id: int, request: Mapping[str, Any]) -> None:
         """Note what is left to do of a job, for when it begins again."""
         with self._database.writing() as session:

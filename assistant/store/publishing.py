@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import uuid
+from itertools import repeat
 
-import numpy as np
 from sqlalchemy import delete, insert, select
 from sqlalchemy.orm import Session
 
@@ -21,6 +21,7 @@ from assistant.store.rows import (
     SourceRow,
     VersionRow,
 )
+from assistant.store.stored_chunks import stored_vector
 from assistant.store.types import (
     ContentKey,
     DocumentPut,
@@ -115,6 +116,7 @@ def _add_content(session: Session, content: NewContent, embedder_fingerprint: st
         }
         for index, page in enumerate(content.pages)
     ]
+    vectors = repeat(None) if content.vectors is None else map(stored_vector, content.vectors)
     chunks = [
         {
             "content_id": row.id,
@@ -122,9 +124,9 @@ def _add_content(session: Session, content: NewContent, embedder_fingerprint: st
             "span_start": chunk.span.start,
             "span_end": chunk.span.end,
             "heading": chunk.heading,
-            "vector": vector.astype("<f4").tobytes(),
+            "vector": vector,
         }
-        for chunk, vector in zip(content.chunks, np.asarray(content.vectors), strict=True)
+        for chunk, vector in zip(content.chunks, vectors, strict=False)
     ]
     for table, rows in ((PageRow, pages), (ChunkRow, chunks)):
         if rows:

@@ -10,7 +10,15 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, MetaData, UniqueConstraint
+from sqlalchemy import (
+    CheckConstraint,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    MetaData,
+    UniqueConstraint,
+    text,
+)
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import JSON
 
@@ -153,8 +161,8 @@ class ChunkRow(Base):
     span_start: Mapped[int]
     span_end: Mapped[int]
     heading: Mapped[str]
-    vector: Mapped[bytes]
-    """float32, little-endian, unit norm."""
+    vector: Mapped[bytes | None]
+    """float32, little-endian, unit norm; None until it is embedded."""
     __table_args__ = (
         ForeignKeyConstraint(
             ["content_id", "page_index"],
@@ -163,6 +171,8 @@ class ChunkRow(Base):
         ),
         UniqueConstraint("content_id", "page_index", "span_start"),
         CheckConstraint("0 <= span_start AND span_start < span_end", name="span"),
+        # Looking for those few must not read all the vectors.
+        Index("ix_chunks_without_vector", "content_id", sqlite_where=text("vector IS NULL")),
         {"sqlite_autoincrement": True},
     )
 
@@ -224,7 +234,8 @@ class SegmentRow(Base):
     __tablename__ = "segments"
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    vectors_sha256: Mapped[str]
+    vectors_sha256: Mapped[str | None]
+    """None: its chunks are not embedded yet."""
     postings_sha256: Mapped[str]
     n_chunks: Mapped[int]
 

@@ -26,16 +26,27 @@ REBUILD = "rebuild the index from the catalog with `plinth doctor --repair`"
 
 @dataclass(frozen=True, slots=True)
 class SegmentFiles:
-    """The hashes, and thereby the names, of a segment's two files."""
+    """The hashes, and thereby the names, of a segment's files."""
 
-    vectors_sha256: str
+    vectors_sha256: str | None
+    """None: its chunks are not embedded yet, and there is no such file."""
     postings_sha256: str
     n_chunks: int
 
     @property
-    def names(self) -> tuple[str, str]:
-        """Names of the vectors' and the postings' file in the index folder."""
-        return f"{self.vectors_sha256}.faiss", f"{self.postings_sha256}.npz"
+    def names(self) -> tuple[str, ...]:
+        """Names of the files in the index folder."""
+        return tuple(filter(None, (self.vectors_name, self.postings_name)))
+
+    @property
+    def vectors_name(self) -> str | None:
+        """Name of the vectors' file; None if there is none."""
+        return None if self.vectors_sha256 is None else f"{self.vectors_sha256}.faiss"
+
+    @property
+    def postings_name(self) -> str:
+        """Name of the postings' file."""
+        return f"{self.postings_sha256}.npz"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,24 +55,27 @@ class Segment:
 
     chunk_ids: Int64s
     """Ascending."""
-    vectors: Vectors
+    vectors: Vectors | None
+    """None: the chunks are not embedded yet."""
     postings: Postings
 
     def __repr__(self) -> str:
         return f"Segment({len(self.chunk_ids)} chunks)"
 
 
-def build_segment(chunk_ids: Int64s, vectors: FloatMatrix, texts: Sequence[str]) -> Segment:
+def build_segment(chunk_ids: Int64s, vectors: FloatMatrix | None, texts: Sequence[str]) -> Segment:
     """Return a segment of chunks.
 
     Args:
         chunk_ids: Ascending, shape [n].
-        vectors: Unit vectors, shape [n, dim].
+        vectors: Unit vectors, shape [n, dim]; None for chunks that are not embedded yet.
         texts: `indexed_text` of each chunk.
 
     Raises:
         StoreError: a vector is not finite or not of unit length; it would poison every search.
     """
+    if vectors is None:
+        return Segment(chunk_ids, None, build_postings(texts))
     with np.errstate(over="ignore", invalid="ignore"):
         norms = np.linalg.norm(vectors, axis=1)
     if not (np.abs(norms - 1) <= UNIT_TOLERANCE).all():
@@ -71,14 +85,20 @@ def build_segment(chunk_ids: Int64s, vectors: FloatMatrix, texts: Sequence[str])
 
 
 def merge_segments(segments: Sequence[Segment], keep: Int64s) -> Segment:
-    """Return one segment with those chunks of several that are in `keep` (ascending ids)."""
+    """Return one segment with those chunks of several that are in `keep` (ascending ids).
+
+    Either all of the segments have vectors, or none has.
+    """
     masks = [held(segment.chunk_ids, keep) for segment in segments]
     pairs = [(segment, mask) for segment, mask in zip(segments, masks, strict=True) if mask.any()]
     chunk_ids = np.concatenate([segment.chunk_ids[mask] for segment, mask in pairs])
-    vectors = np.concatenate([segment.vectors.matrix[mask] for segment, mask in pairs])
+    matrices = [
+        segment.vectors.matrix[mask] for segment, mask in pairs if segment.vectors is not None
+    ]
     order = np.argsort(chunk_ids)
     postings = merge_postings([(segment.postings, mask) for segment, mask in pairs], order)
-    return Segment(chunk_ids[order], build_vectors(vectors[order]), postings)
+    vectors = build_vectors(np.concatenate(matrices)[order]) if matrices else None
+    return Segment(chunk_ids[order], vectors, postings)
 
 
 def held(ids: Int64s, among: Int64s) -> NDArray[np.bool_]:
@@ -104,7 +124,6 @@ class IndexFolder:
         Raises:
             StoreError: the disk is full or refuses.
         """
-        vectors = vectors_to_bytes(segment.vectors)
         buffer = io.BytesIO()
         postings = segment.postings
         np.savez(
@@ -116,7 +135,10 @@ class IndexFolder:
             frequencies=postings.frequencies,
             lengths=postings.lengths,
         )
-        _, vectors_sha256 = write_durably(self._folder, [vectors], "{sha256}.faiss")
+        vectors_sha256 = None
+        if segment.vectors is not None:
+            vectors = vectors_to_bytes(segment.vectors)
+            _, vectors_sha256 = write_durably(self._folder, [vectors], "{sha256}.faiss")
         _, postings_sha256 = write_durably(self._folder, [buffer.getbuffer()], "{sha256}.npz")
         return SegmentFiles(vectors_sha256, postings_sha256, len(segment.chunk_ids))
 
@@ -127,9 +149,10 @@ class IndexFolder:
             IndexDamagedError: a file is not what was written.
             FileNotFoundError: a file is gone, most likely to a later generation.
         """
-        vectors_path, postings_path = (self._verified(name) for name in files.names)
-        vectors = map_vectors(vectors_path)
-        with np.load(postings_path, allow_pickle=False) as arrays:
+        vectors = None
+        if files.vectors_name is not None:
+            vectors = map_vectors(self._verified(files.vectors_name))
+        with np.load(self._verified(files.postings_name), allow_pickle=False) as arrays:
             names = arrays["terms"].tobytes().decode()
             postings = Postings(
                 terms={name: i for i, name in enumerate(names.split("\n"))} if names else {},
@@ -142,7 +165,7 @@ class IndexFolder:
 
     def chunk_ids(self, files: SegmentFiles) -> Int64s:
         """Return the ids of a segment's chunks, ascending, without reading the rest."""
-        path = self._folder / files.names[1]
+        path = self._folder / files.postings_name
         try:
             with np.load(path, allow_pickle=False) as arrays:
                 ids: Int64s = arrays["chunk_ids"]

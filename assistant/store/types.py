@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from assistant.access import Role
-from assistant.types import Chunk, CollectionId, DocumentId, DocumentRef, Span, Version
+from assistant.types import Chunk, ChunkId, CollectionId, DocumentId, DocumentRef, Span, Version
 from models.types import FloatMatrix
 
 
@@ -48,7 +48,7 @@ class NewChunk:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class NewContent:
-    """A parsed, chunked and embedded file, ready to be published."""
+    """A parsed and chunked file, ready to be published."""
 
     key: ContentKey
     title: str
@@ -60,14 +60,17 @@ class NewContent:
     flags: tuple[str, ...]
     pages: tuple[NewPage, ...]
     chunks: tuple[NewChunk, ...]
-    vectors: FloatMatrix
-    """Shape [len(chunks), dim], unit norm, of `indexed_text` of each chunk."""
+    vectors: FloatMatrix | None
+    """Shape [len(chunks), dim], unit norm, of `indexed_text` of each chunk; None: they follow with
+    `CatalogWriter.publish_vectors`, and until then the chunks are found by their words."""
 
     def __post_init__(self) -> None:
         if not self.title and not self.key.name:
             message = f"content {self.key!r} needs a title or a name to stand for it"
             raise ValueError(message)
-        if self.vectors.ndim != 2 or len(self.vectors) != len(self.chunks):
+        if self.vectors is not None and (
+            self.vectors.ndim != 2 or len(self.vectors) != len(self.chunks)
+        ):
             message = f"{len(self.chunks)} chunks came with vectors of shape {self.vectors.shape}"
             raise ValueError(message)
         for chunk in self.chunks:
@@ -204,6 +207,22 @@ class DocumentDetail:
     """Oldest first; the last one is current."""
     pages: tuple[StoredPage, ...]
     """Of the current version."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredChunk:
+    """A chunk with all that is indexed of it."""
+
+    chunk_id: ChunkId
+    label: str
+    """Of its document, as `document_label` gives it."""
+    heading: str
+    text: str
+    vector: bytes | None
+    """float32, little-endian; None until it is embedded."""
+
+    def __repr__(self) -> str:
+        return f"StoredChunk({self.chunk_id}, {len(self.text)} chars)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -374,5 +393,7 @@ class CorpusCounts:
     """Earlier versions included."""
     n_live_chunks: int
     """Those of current versions: what a search can find."""
+    n_unembedded: int
+    """Live ones that are found by their words only, until their vectors follow."""
     n_rejected: int
     n_segments: int

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -31,8 +31,10 @@ from assistant.store.rows import (
     UserRow,
 )
 from assistant.store.segments import IndexFolder
+from assistant.store.stored_chunks import add_vectors
 from assistant.store.types import PublishBatch
-from assistant.types import CollectionId, DocumentId, Version
+from assistant.types import ChunkId, CollectionId, DocumentId, Version
+from models.types import FloatMatrix
 
 DEFAULT_WAIT_S = 5.0
 
@@ -116,6 +118,29 @@ class CatalogWriter:
             refresh = refresh_index(session, self._folder, batch.embedder_fingerprint)
         self._kept.difference_update(document.content.sha256 for document in batch.documents)
         self._clean_up(refresh, gone, has_removed=bool(batch.removals))
+        return refresh.generation
+
+    def publish_vectors(
+        self, ids: Sequence[ChunkId], vectors: FloatMatrix, *, embedder_fingerprint: str
+    ) -> int:
+        """Add vectors to chunks that were published without and return the new index generation.
+
+        Atomicity: all of them appear together or, on an error or a crash, none. In the index they
+        replace what holds the words of those chunks only, as soon as few of it lack their vectors.
+
+        Args:
+            ids: Of chunks as `Catalog.unembedded` gives them.
+            vectors: Shape [len(ids), dim], unit norm.
+            embedder_fingerprint: What made them.
+
+        Raises:
+            IndexMismatchError: documents were embedded, or were to be, by another embedder.
+            StoreError: a vector is not finite or not of unit length, or the disk refuses.
+        """
+        with self._database.writing() as session:
+            add_vectors(session, ids, vectors)
+            refresh = refresh_index(session, self._folder, embedder_fingerprint)
+        self._clean_up(refresh, frozenset(), has_removed=False)
         return refresh.generation
 
     def delete_document(self, document_id: DocumentId) -> int:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from evals.benchmarks.types import NeedMissingError
 from evals.suites import SAMPLE, load_suite
 
 SHARED_DATA = "PLINTH_SHARED_DATA"
@@ -39,6 +40,24 @@ def shared_corpus(suite: str, corpus: str) -> Asked | None:
     return _asked(
         suite, Path(folder) / "corpora" / corpus, Path(folder) / "suites" / f"{suite}.jsonl"
     )
+
+
+def shared_folder(corpus: str) -> Path:
+    """Return the folder of a corpus of the folder that `SHARED_DATA` names.
+
+    Raises:
+        NeedMissingError: it is not on this machine.
+    """
+    shared = os.environ.get(SHARED_DATA)
+    if not shared:
+        raise NeedMissingError(
+            f"the corpus {corpus!r} is development data; set {SHARED_DATA} to the folder that "
+            "holds corpora/"
+        )
+    folder = Path(shared, "corpora", corpus)
+    if not folder.is_dir():
+        raise NeedMissingError(f"there is no corpus {str(folder)!r}; check {SHARED_DATA}")
+    return folder
 
 
 def day_of_questions(

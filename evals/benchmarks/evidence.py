@@ -72,7 +72,7 @@ class Evidence:
         chain = word_chain(
             [path.read_text(encoding="utf-8") for path in sorted(SAMPLE.glob("source/**/*.md"))]
         )
-        embedder = workbench.open_embedder()
+        embedder = workbench.open_embedder().embedder
         with tempfile.TemporaryDirectory() as folder:
             write_corpus(Path(folder), chain, self._n_chunks, embedder.info)
             with open_catalog(Path(folder)) as catalog:

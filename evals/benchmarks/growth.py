@@ -74,7 +74,7 @@ class Growth:
         """Make the catalogs and, for the largest size, the segments alone; takes minutes."""
         vectors = sentence_vectors(workbench)
         generation_ms, generator = _generation(workbench)
-        embedder = _KeptQueries(workbench.open_embedder(), vectors)
+        embedder = _KeptQueries(workbench.open_embedder().embedder, vectors)
         with tempfile.TemporaryDirectory(prefix="plinth-bench-") as folder, ExitStack() as opened:
             retrievers = {}
             for n in (SMALL, *CATALOGS):

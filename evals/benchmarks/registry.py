@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from evals.benchmarks.embedding import Embedding
 from evals.benchmarks.evidence import Evidence
 from evals.benchmarks.first_token import FirstToken, Stream
 from evals.benchmarks.growth import Growth
+from evals.benchmarks.ingest import Ingest
 from evals.benchmarks.roofline import Roofline
 from evals.benchmarks.types import Benchmark
 from evals.benchmarks.vectors import VectorSearch
@@ -19,6 +21,8 @@ BENCHMARKS: tuple[Benchmark, ...] = (
     Evidence(),
     VectorSearch(),
     Growth(),
+    Embedding(),
+    Ingest(),
     Weights(),
     Roofline(),
 )

@@ -71,7 +71,7 @@ def sentence_vectors(workbench: Workbench) -> SentenceVectors:
     Raises:
         ModelError: the embedder cannot be opened.
     """
-    embedder = workbench.open_embedder()
+    embedder = workbench.open_embedder().embedder
     found, source = real_sentences()
     lengths = embedder.count_tokens(found)
     fitting = zip(found, lengths, strict=True)

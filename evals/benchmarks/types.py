@@ -88,6 +88,17 @@ class OpenedCorpus:
     """Computes every passage, whatever the generator holds."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenedEmbedder:
+    """An embedder for measuring, and what others need to load the same weights."""
+
+    embedder: Embedder
+    folder: Path
+    """As sentence-transformers reads it."""
+    runtime: str
+    """By what and how it is computed."""
+
+
 class Workbench(Protocol):
     """What this machine has; the composition root implements it."""
 
@@ -121,8 +132,8 @@ class Workbench(Protocol):
             ModelError: a model cannot be opened.
         """
 
-    def open_embedder(self) -> Embedder:
-        """Open the embedder of the settings.
+    def open_embedder(self) -> OpenedEmbedder:
+        """Return the embedder of the settings; its weights load with the first text.
 
         Raises:
             NeedMissingError: the settings name a stand-in.
@@ -131,6 +142,13 @@ class Workbench(Protocol):
 
     def stand_in_generator(self) -> Generator:
         """Return a generator that is no model, for what comes before any generation."""
+
+    def corpus(self, name: str) -> Path:
+        """Return the folder of a development corpus.
+
+        Raises:
+            NeedMissingError: it is not on this machine.
+        """
 
 
 class Benchmark(Protocol):

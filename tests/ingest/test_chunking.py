@@ -8,8 +8,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from assistant.types import Span
-from ingest.chunking import ChunkDraft, Chunker, chunk_page
+from assistant.store.types import StoredChunk
+from assistant.types import ChunkId, Span
+from ingest.chunking import ChunkDraft, Chunker, chunk_page, texts_to_embed
 from ingest.types import Heading, ParsedDocument, ParsedPage, TableRow
 from models.factory import build_embedder
 from models.fakes import FakeEmbedder
@@ -31,6 +32,22 @@ def page(text: str, *headings: str, rows: Sequence[tuple[str, str]] = (), level:
         headings=tuple(Heading(span=span_of(text, name), level=level) for name in headings),
         table_rows=tuple(TableRow(span=span_of(text, row), header=header) for row, header in rows),
     )
+
+
+def embedded_texts(
+    embedder: Embedder, document: ParsedDocument, drafts: Sequence[ChunkDraft], *, title: str
+) -> list[str]:
+    stored = [
+        StoredChunk(
+            chunk_id=ChunkId(i),
+            label=title,
+            heading=draft.heading,
+            text=draft.span.slice(document.pages[draft.page_index].text),
+            vector=None,
+        )
+        for i, draft in enumerate(drafts)
+    ]
+    return texts_to_embed(embedder, stored)
 
 
 def chunks_of(parsed: ParsedPage, *, budget: int = 40, title: str = "") -> tuple[ChunkDraft, ...]:
@@ -171,15 +188,17 @@ def test_chunk_page_overlapping_headings_and_rows_lose_nothing():
 
 def test_chunker_headings_carry_on_to_the_next_page():
     document = document_of(page("Leave\n" + SENTENCE.strip(), "Leave"), page(SENTENCE.strip()))
-    drafts, texts = Chunker(FakeEmbedder(), chunk_tokens=40).chunk(document, title="Handbook")
+    drafts = Chunker(FakeEmbedder(), chunk_tokens=40).chunk(document, title="Handbook")
     assert [(draft.page_index, draft.heading) for draft in drafts] == [(0, "Leave"), (1, "Leave")]
+    texts = embedded_texts(FakeEmbedder(), document, drafts, title="Handbook")
     assert texts[1] == "Handbook\nLeave\n" + SENTENCE.strip()
 
 
 def test_chunker_keeps_its_budget_under_the_window():
     embedder = FakeEmbedder(max_tokens=32)
     document = document_of(page(SENTENCE * 30))
-    _, texts = Chunker(embedder, chunk_tokens=2048).chunk(document, title="long " * 100)
+    drafts = Chunker(embedder, chunk_tokens=2048).chunk(document, title="long " * 100)
+    texts = embedded_texts(embedder, document, drafts, title="long " * 100)
     assert max(embedder.count_tokens(texts)) <= 32
 
 
@@ -193,7 +212,8 @@ class DearPartsEmbedder(FakeEmbedder):
 def test_chunker_divides_again_where_parts_have_more_tokens_than_the_page():
     embedder = DearPartsEmbedder(max_tokens=60)
     document = document_of(page(SENTENCE.strip() + " " + SENTENCE.strip() * 9))
-    drafts, texts = Chunker(embedder, chunk_tokens=48).chunk(document, title="T")
+    drafts = Chunker(embedder, chunk_tokens=48).chunk(document, title="T")
+    texts = embedded_texts(embedder, document, drafts, title="T")
     assert max(embedder.count_tokens(texts)) <= 60
     text = document.pages[0].text
     assert without_space("".join(d.span.slice(text) for d in drafts)) == without_space(text)
@@ -233,8 +253,8 @@ def pages(draw: st.DrawFn) -> ParsedPage:
 def test_chunker_covers_every_page_once_and_fits_the_window(parsed, title):
     embedder = FakeEmbedder(max_tokens=48)
     document = document_of(*parsed)
-    drafts, texts = Chunker(embedder, chunk_tokens=32).chunk(document, title=title)
-    assert len(drafts) == len(texts)
+    drafts = Chunker(embedder, chunk_tokens=32).chunk(document, title=title)
+    texts = embedded_texts(embedder, document, drafts, title=title)
     assert all(count <= 48 for count in embedder.count_tokens(texts))
     for page_index, stored in enumerate(document.pages):
         own = [draft for draft in drafts if draft.page_index == page_index]
@@ -260,9 +280,9 @@ def test_chunk_page_time_is_in_proportion_to_the_text(size):
     max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 def test_chunker_fits_the_window_of_the_real_tokenizer(real_embedder, parsed, title):
-    drafts, texts = Chunker(real_embedder, chunk_tokens=2048).chunk(
-        document_of(parsed), title=title
-    )
+    document = document_of(parsed)
+    drafts = Chunker(real_embedder, chunk_tokens=2048).chunk(document, title=title)
+    texts = embedded_texts(real_embedder, document, drafts, title=title)
     counts = real_embedder.count_tokens(texts)
     assert all(count <= real_embedder.info.max_tokens for count in counts)
     covered = "".join(draft.span.slice(parsed.text) for draft in drafts)

@@ -340,12 +340,11 @@ def test_ingest_unexpected_error_in_a_parser_is_its_documents_outcome_only(corpu
 
 def test_ingest_many_records_start_no_parser(corpus, monkeypatch):
     monkeypatch.delattr("ingest.parsing.sandbox.ParserPool.parse")
-    monkeypatch.setattr(batches, "EMBED_CHUNKS", 20)
     monkeypatch.setattr(batches, "PUBLISH_DOCUMENTS", 50)
     corpus.write("corpus.jsonl", "".join(record(f"d{i}", f"Text {i}.") for i in range(100)))
     report = corpus.ingest()
     assert len(report.outcomes) == len(corpus.documents()) == 100
-    assert report.index_generation == 2  # at 60 documents and at the end
+    assert report.index_generation == 3  # at 50 documents, at the end, and the vectors
 
 
 def test_ingest_progress_ends_at_all_bytes(corpus, make_pdf):
@@ -364,7 +363,7 @@ def test_ingest_progress_ends_at_all_bytes(corpus, make_pdf):
 def test_ingest_cancelled_publishes_what_is_complete_and_the_next_run_does_the_rest(
     corpus, monkeypatch
 ):
-    monkeypatch.setattr(batches, "EMBED_CHUNKS", 2)
+    monkeypatch.setattr(batches, "PUBLISH_DOCUMENTS", 2)
     for i in range(8):
         corpus.write(f"{i}.txt", f"Text {i}.")
     cancel = Event()
@@ -393,4 +392,4 @@ def test_ingest_publishes_now_and_then_while_parsing_is_slow(corpus, monkeypatch
     monkeypatch.setattr(batches, "PUBLISH_S", 0.0)
     for i in range(3):
         corpus.write(f"{i}.txt", f"Text {i}.")
-    assert corpus.ingest().index_generation == 3
+    assert corpus.ingest().index_generation == 4  # the vectors come last

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from queue import Queue
 from threading import Event
+from typing import Any
 
 import pytest
 
@@ -23,7 +24,7 @@ from assistant.store.layout import Layout
 from assistant.store.lock import ProcessLock
 from assistant.store.types import Job, JobFile, JobKind, JobState
 from assistant.store.writer import open_writer
-from ingest import batches
+from ingest import batches, vectors
 from ingest import worker as worker_module
 from ingest.requests import IngestRequest, outcome_of
 from ingest.settings import IngestSettings
@@ -41,7 +42,7 @@ FAILED, STOPPED = JobState.FAILED, JobState.STOPPED
 
 
 class GatedEmbedder(FakeEmbedder):
-    """Stands still before one of its calls, until the gate is opened."""
+    """Stands still before one of the documents it measures, until the gate is opened."""
 
     def __init__(self, stands_at: int) -> None:
         super().__init__()
@@ -49,12 +50,13 @@ class GatedEmbedder(FakeEmbedder):
         self._stands_at = stands_at
         self._n_calls = 0
 
-    def embed_documents(self, texts: Sequence[str]) -> FloatMatrix:
-        self._n_calls += 1
-        if self._n_calls == self._stands_at:
-            self.has_come.set()
-            assert self.gate.wait(LIMIT_S)
-        return super().embed_documents(texts)
+    def count_tokens(self, texts: Sequence[str]) -> tuple[int, ...]:
+        if any(texts):  # a document's, on its way to being published
+            self._n_calls += 1
+            if self._n_calls == self._stands_at:
+                self.has_come.set()
+                assert self.gate.wait(LIMIT_S)
+        return super().count_tokens(texts)
 
 
 class Desk:
@@ -153,8 +155,7 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
 
 @pytest.fixture
 def one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each document is embedded and published by itself."""
-    monkeypatch.setattr(batches, "EMBED_CHUNKS", 1)
+    """Each document is published by itself."""
     monkeypatch.setattr(batches, "PUBLISH_DOCUMENTS", 1)
 
 
@@ -455,6 +456,112 @@ def test_files_that_come_while_a_job_runs_are_taken_in_too(
     assert desk.statuses(job_id) == {"a.txt": "ingested", "b.txt": "ingested"}
 
 
+class InterruptedEmbedder(FakeEmbedder):
+    """Stops a job when it comes to embed, once."""
+
+    def __init__(self, stop: Callable[[], None]) -> None:
+        super().__init__()
+        self._stop: Callable[[], None] | None = stop
+
+    def embed_documents(self, texts: Sequence[str]) -> FloatMatrix:
+        if self._stop is not None:
+            stop, self._stop = self._stop, None
+            stop()
+        return super().embed_documents(texts)
+
+
+def test_vectors_that_a_stopped_job_left_are_made_when_nothing_else_is_to_do(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, cancels: Queue[Event]
+) -> None:
+    monkeypatch.setattr(vectors, "EMBED_CHUNKS", 1)
+    job_id = _leave_vectors(desk, cancels)
+    assert desk.job(job_id).state is STOPPED
+    assert set(desk.statuses(job_id).values()) == {"ingested"}
+    assert desk.worker.work_once()
+    assert desk.catalog.n_unembedded() == 0
+    assert not desk.worker.work_once()
+
+
+def test_vectors_of_a_job_give_way_to_the_texts_of_the_next(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(vectors, "EMBED_CHUNKS", 1)
+    first = desk.upload({f"{i}.txt": f"Text number {i}." for i in range(3)})
+    desk.embedder = InterruptedEmbedder(lambda: later.append(desk.upload({"new.txt": "New."})))
+    later: list[int] = []
+    assert desk.worker.work_once()
+    assert desk.job(first).state is DONE
+    assert desk.catalog.n_unembedded() == 2
+    assert desk.worker.work_once()
+    assert desk.job(later[0]).state is DONE
+    assert desk.catalog.n_unembedded() == 0
+    assert len(desk.live_texts()) == 4
+
+
+def test_vectors_left_give_way_to_a_job(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, cancels: Queue[Event]
+) -> None:
+    monkeypatch.setattr(vectors, "EMBED_CHUNKS", 1)
+    watched = worker_module.embed_waiting
+
+    def interrupted(*args: Any, is_unwanted: Callable[[], bool]) -> None:
+        desk.upload({"new.txt": "New text."})
+        assert any(is_unwanted() or pause.wait(0.05) for _ in range(2000))
+        watched(*args, is_unwanted=is_unwanted)
+
+    pause = Event()
+
+    _leave_vectors(desk, cancels)
+    with monkeypatch.context() as patched:
+        patched.setattr(worker_module, "embed_waiting", interrupted)
+        assert not desk.worker.work_once()
+    assert desk.catalog.n_unembedded() == 2
+    desk.work()
+    assert len(desk.live_texts()) == 4
+    assert desk.catalog.n_unembedded() == 0
+
+
+def test_vectors_left_that_cannot_be_made_are_tried_again_after_the_next_job(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, cancels: Queue[Event], caplog
+) -> None:
+    monkeypatch.setattr(vectors, "EMBED_CHUNKS", 1)
+    _leave_vectors(desk, cancels)
+    with monkeypatch.context() as patched:
+        patched.setattr(desk.worker, "_embedder", _missing)
+        assert not desk.worker.work_once()
+    assert "no weights" in caplog.text
+    assert not desk.worker.work_once()
+    desk.upload({"new.txt": "New text."})
+    desk.work()
+    assert desk.catalog.n_unembedded() == 0
+
+
+def test_vectors_left_wait_while_another_process_writes(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, cancels: Queue[Event]
+) -> None:
+    monkeypatch.setattr(vectors, "EMBED_CHUNKS", 1)
+    monkeypatch.setattr(worker_module, "BUSY_WAIT_S", 0)
+    _leave_vectors(desk, cancels)
+    with ProcessLock(desk.layout.lock, wait_s=0):
+        assert not desk.worker.work_once()
+    assert desk.worker.work_once()
+    assert desk.catalog.n_unembedded() == 0
+
+
+def _leave_vectors(desk: Desk, cancels: Queue[Event]) -> int:
+    """Stop a job of three chunks after the first vector, and return it."""
+    job_id = desk.upload({f"{i}.txt": f"Text number {i}." for i in range(3)})
+
+    def stop() -> None:
+        desk.jobs.stop(job_id)
+        assert cancels.get(timeout=LIMIT_S).wait(LIMIT_S)
+
+    desk.embedder = InterruptedEmbedder(stop)
+    assert desk.worker.work_once()
+    assert desk.catalog.n_unembedded() == 2
+    return job_id
+
+
 def test_job_that_fails_says_why_and_can_be_tried_again(desk: Desk) -> None:
     job_id = desk.upload({"a.txt": "Parking is free."})
     worker = Worker(
@@ -572,18 +679,19 @@ from ingest import batches
 from ingest.worker import Worker
 from models import factory
 from models.fakes import FakeEmbedder
+from models.types import FloatMatrix
 from ui.cli.main import main
 
 stands_at = int(sys.argv.pop())
 
 class StandingEmbedder(FakeEmbedder):
     n_calls = 0
-    def embed_documents(self, texts):
-        self.n_calls += 1
-        if self.n_calls == stands_at:
+    def count_tokens(self, texts):
+        self.n_calls += any(texts)  # a document's, on its way to being published
+        if any(texts) and self.n_calls == stands_at:
             print("standing", flush=True)
             threading.Event().wait()
-        return super().embed_documents(texts)
+        return super().count_tokens(texts)
 
 def work_once(self, once=Worker.work_once):
     has_worked = once(self)
@@ -591,7 +699,7 @@ def work_once(self, once=Worker.work_once):
         print("idle", flush=True)
     return has_worked
 
-batches.EMBED_CHUNKS = batches.PUBLISH_DOCUMENTS = 1
+batches.PUBLISH_DOCUMENTS = 1
 factory.build_embedder = lambda settings: StandingEmbedder()
 Worker.work_once = work_once
 main()

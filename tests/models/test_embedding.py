@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models.embedding import SentenceTransformerEmbedder
+from models.embedding import SentenceTransformerEmbedder, batches_by_length
 from models.errors import ModelFileError
 
 pytestmark = pytest.mark.model
@@ -30,6 +30,14 @@ def build(folder: Path, sha256: str = "0" * 64) -> SentenceTransformerEmbedder:
     return SentenceTransformerEmbedder(
         folder=folder, name="all-minilm-l6-v2", sha256=sha256, threads=1
     )
+
+
+def test_batches_by_length_are_full_and_of_like_length() -> None:
+    batches = list(batches_by_length([5, 100, 6, 40, 50], 100))
+    # 5 and 6 as 2 x 6, with 40 they would be 3 x 40; 40 and 50 as 2 x 50.
+    assert batches == [[0, 2], [3, 4], [1]]
+    assert list(batches_by_length([300, 10], 100)) == [[1], [0]]
+    assert list(batches_by_length([], 100)) == []
 
 
 def test_info_comes_from_the_small_files(copy: Path) -> None:
@@ -94,3 +102,22 @@ def test_vectors_that_are_not_finite_are_refused(
     monkeypatch.setitem(embedder.__dict__, "_model", Broken())
     with pytest.raises(ModelFileError, match="not finite"):
         embedder.embed_documents(["one"])
+
+
+def test_bfloat16_gives_the_same_vectors_under_the_same_fingerprint(place: Path) -> None:
+    texts = [
+        "A full-time employee has 27 working days of annual leave.",
+        "Trains are booked in second class. " * 25,
+        "Net sales 89,498 | 83,360 | Cost of sales 51,051 | 47,000",
+        "Grüße aus Zürich und 東京.",
+    ]
+    wide = build(place)
+    narrow = SentenceTransformerEmbedder(
+        folder=place, name="all-minilm-l6-v2", sha256="0" * 64, threads=1, precision="bfloat16"
+    )
+    assert narrow.info == wide.info
+    rows = narrow.embed_documents(texts)
+    assert rows.dtype == np.float32
+    cosines = (rows * wide.embed_documents(texts)).sum(axis=1)
+    assert cosines.min() > 0.9999
+    assert cosines.max() < 0.9999999  # it is not float32 after all

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from models import factory
 from models.errors import ModelFileError, UnknownModelError
-from models.factory import build_embedder, build_generator
+from models.factory import build_embedder, build_generator, embedder_precision
 from models.fakes import FakeEmbedder, FakeGenerator
 from models.settings import ModelsSettings
 
@@ -58,3 +59,20 @@ def test_build_names_real_models_without_starting_them(
     assert info.sha256.startswith("b179c952")
     assert info.context_tokens == 8192  # what the model was made for, not what was asked
     assert build_embedder(settings).info.dim == 384
+
+
+@pytest.mark.parametrize(
+    ("setting", "is_native", "expected"),
+    [
+        ("auto", True, "bfloat16"),
+        ("auto", False, "float32"),
+        ("float32", True, "float32"),
+        ("bfloat16", False, "bfloat16"),
+    ],
+)
+def test_precision_of_the_embedder_is_chosen_by_processor_unless_it_is_set(
+    monkeypatch: pytest.MonkeyPatch, setting: str, expected: str, *, is_native: bool
+) -> None:
+    monkeypatch.setattr(factory, "multiplies_bfloat16", lambda: is_native)
+    settings = ModelsSettings.model_validate({"embedder_precision": setting})
+    assert embedder_precision(settings) == expected

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from models.processors import physical_cores, this_processor
+from models.processors import multiplies_bfloat16, physical_cores, this_processor
 
 
 @pytest.fixture
@@ -47,3 +47,20 @@ def test_this_processor_differs_by_name_and_instruction_sets_only(tmp_path: Path
     assert this_processor(described("wider", plain.replace("avx2", "avx2 avx512f"))).key != one.key
     assert this_processor(described("other", plain.replace("Fast 1", "Fast 2"))).key != one.key
     assert this_processor(tmp_path / "none").name.startswith("unknown")
+
+
+@pytest.mark.parametrize(
+    ("flags", "expected"),
+    [
+        ("fpu avx512f avx512_bf16", True),
+        ("fpu amx_bf16", True),
+        ("fpu avx512f avx512_bf16x", False),
+        ("fpu avx2", False),
+    ],
+)
+def test_multiplies_bfloat16_goes_by_the_instructions(
+    tmp_path: Path, flags: str, *, expected: bool
+) -> None:
+    path = tmp_path / "cpuinfo"
+    path.write_text(f"model name\t: One\nflags\t\t: {flags}\n", encoding="utf-8")
+    assert multiplies_bfloat16(path) is expected

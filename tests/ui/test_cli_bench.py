@@ -9,10 +9,14 @@ import pytest
 
 import evals.benchmarks.registry as registry
 import models.fitting.fit as fitting
+from evals.benchmarks.types import NeedMissingError
 from models.fitting.recipes import PLAIN
+from models.settings import ModelsSettings
 from tests.evals.benchmarks.conftest import Scripted
 from tests.models.fitting.child import ORIGINAL
 from tests.ui.conftest import Plinth
+from ui.settings import Settings
+from ui.workbench import MachineWorkbench
 
 
 @pytest.fixture
@@ -70,6 +74,40 @@ def test_bench_without_a_fitted_file_says_what_to_run(
     done = plinth("bench")
     assert done.exit_code == 1
     assert "plinth models fit our-model" in done.stderr
+
+
+@pytest.mark.parametrize("name", ["embedding", "ingest"])
+def test_bench_without_the_development_data_says_what_to_set(
+    plinth: Plinth, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str
+) -> None:
+    monkeypatch.delenv("PLINTH_SHARED_DATA", raising=False)
+    done = plinth("bench", name)
+    assert done.exit_code == 1
+    assert "set PLINTH_SHARED_DATA" in done.stderr
+    monkeypatch.setenv("PLINTH_SHARED_DATA", str(tmp_path))
+    assert "there is no corpus" in plinth("bench", name).stderr
+
+
+def test_bench_workbench_has_no_embedder_where_a_stand_in_is_set(tmp_path: Path) -> None:
+    workbench = MachineWorkbench(
+        Settings(models=ModelsSettings(dir=tmp_path, embedder="fake-embedder"))
+    )
+    with pytest.raises(NeedMissingError, match="'fake-embedder'"):
+        workbench.open_embedder()
+
+
+@pytest.mark.model
+def test_bench_workbench_gives_the_real_embedder(
+    weights: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = weights("all-minilm-l6-v2/model.safetensors").parent
+    settings = Settings(models=ModelsSettings(dir=folder.parent, embedder_precision="float32"))
+    opened = MachineWorkbench(settings).open_embedder()
+    assert (opened.folder, opened.runtime) == (folder, "torch, float32")
+    assert opened.embedder.info.dim == 384
+    (tmp_path / "corpora" / "one").mkdir(parents=True)
+    monkeypatch.setenv("PLINTH_SHARED_DATA", str(tmp_path))
+    assert MachineWorkbench(settings).corpus("one") == tmp_path / "corpora" / "one"
 
 
 def test_bench_of_an_unknown_name_and_of_few_rounds_is_refused(plinth: Plinth) -> None:

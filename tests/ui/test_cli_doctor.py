@@ -8,6 +8,7 @@ import pytest
 
 from assistant.store import writer
 from assistant.store.lock import ProcessLock
+from ingest import pipeline
 from tests.ui.conftest import Plinth
 
 
@@ -16,6 +17,24 @@ def test_doctor_of_a_sound_corpus_finds_no_fault(asking: Plinth) -> None:
     assert done.exit_code == 0
     assert "FAULT" not in done.stdout
     assert "3 documents" in done.stdout
+
+
+def test_doctor_says_how_many_chunks_wait_for_vectors_and_calls_it_no_fault(
+    plinth: Plinth, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr(pipeline, "embed_waiting", lambda *_, **__: None)
+        plinth("ingest", folder)
+    done = plinth("doctor")
+    assert done.exit_code == 0
+    assert "; 3 chunks are found by their words" in done.stdout
+    listed = plinth("docs", "list")
+    assert "3 passages are found by their words" in listed.stderr
+    assert len(listed.stdout.splitlines()) == 3
+    assert plinth("search", "second class", "-k", "1").exit_code == 0
+    plinth("ingest", folder)
+    assert "found by their words" not in plinth("doctor").stdout
+    assert "found by their words" not in plinth("docs", "list").stderr
 
 
 def test_doctor_names_a_damaged_index_and_its_repair(asking: Plinth, data_dir: Path) -> None:

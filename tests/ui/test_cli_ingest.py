@@ -22,8 +22,8 @@ from ui.cli.ingest_progress import show_progress
 
 PROJECT = Path(__file__).resolve().parents[2]
 
-# The command with an embedder that says so when it is asked, from the third document on, and
-# goes on when it reads a line; one document is embedded and published at a time.
+# The command with an embedder that says so when it is asked about the third document, and goes on
+# when it reads a line; one document is published at a time.
 STEPWISE = """
 import sys
 from ingest import batches
@@ -33,14 +33,14 @@ from ui.cli.main import main
 
 class StepwiseEmbedder(FakeEmbedder):
     n = 0
-    def embed_documents(self, texts):
-        self.n += 1
-        if self.n >= 3:
-            print("embedding", flush=True)
+    def count_tokens(self, texts):
+        self.n += any(texts)
+        if self.n == 3:
+            print("measuring", flush=True)
             sys.stdin.readline()
-        return super().embed_documents(texts)
+        return super().count_tokens(texts)
 
-batches.EMBED_CHUNKS = batches.PUBLISH_DOCUMENTS = 1
+batches.PUBLISH_DOCUMENTS = 1
 factory.build_embedder = lambda settings: StepwiseEmbedder()
 main()
 """
@@ -63,7 +63,7 @@ def stepwise_ingest(folder: Path, data_dir: Path) -> Iterator[subprocess.Popen[s
     ) as process:
         try:
             assert process.stdout is not None
-            assert process.stdout.readline() == "embedding\n"
+            assert process.stdout.readline() == "measuring\n"
             yield process
         finally:
             process.kill()
@@ -95,7 +95,7 @@ def test_ingest_json_is_as_the_contract_has_it(plinth, folder):
         "rejected": 1,
         "removed": 0,
     }
-    assert report["index_generation"] == 1
+    assert report["index_generation"] == 2  # the texts, then the vectors
     by_name = {document["document"]: document for document in report["documents"]}
     assert by_name["leave.md"] == {
         "document": "leave.md",

@@ -36,11 +36,14 @@ def list_documents(
 
     with open_catalog(data_dir) as catalog:
         documents = catalog.list_documents(resolve_reader(catalog, as_user), collection)
+        n_waiting = 0 if as_user else catalog.n_unembedded()
     if as_json:
         print_json({"documents": [summary_to_json(document) for document in documents]})
         return
     for document in documents:
         print(_line(document))
+    if n_waiting:
+        note(f"{n_waiting:,} passages are found by their words; the next ingest adds their meaning")
     if not documents:
         print("No documents.")
 

@@ -105,7 +105,7 @@ def _libraries() -> str:
 
 def _weights(name: str, settings: Settings) -> str:
     from models.catalog import find_model
-    from models.factory import FAKES
+    from models.factory import FAKES, embedder_precision
     from models.fitting.record import file_in_use
 
     if name in FAKES:
@@ -115,6 +115,8 @@ def _weights(name: str, settings: Settings) -> str:
         settings.models.dir,
         use_fitted=settings.models.fitted == "auto",
     )
+    if name == settings.models.embedder:
+        return f"{file.path} (computed in {embedder_precision(settings.models)})"
     return f"{file.path} ({file.reason})"
 
 
@@ -162,4 +164,10 @@ def _corpus(data_dir: Path, settings: Settings) -> str:
             f"generation {index.generation}: {counts.n_documents} documents, "
             f"{counts.n_live_chunks} chunks in {counts.n_segments} segments, "
             f"{counts.n_rejected} rejected files"
+            + (
+                f"; {counts.n_unembedded} chunks are found by their words and get their vectors "
+                "with the next ingest"
+                if counts.n_unembedded
+                else ""
+            )
         )

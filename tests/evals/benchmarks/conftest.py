@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from evals.benchmarks.types import Conditions, OpenedGenerator, Quantity, Workbench
+from evals.benchmarks.types import Conditions, OpenedEmbedder, OpenedGenerator, Quantity, Workbench
 from models.fakes import FakeEmbedder, FakeGenerator
 from models.gguf import Tensor
 from models.protocols import Embedder, Generator
@@ -119,8 +119,8 @@ class Bench:
         self.embedder: Embedder = FakeEmbedder()
         self.stand_in: Generator = FakeGenerator()
 
-    def open_embedder(self) -> Embedder:
-        return self.embedder
+    def open_embedder(self) -> OpenedEmbedder:
+        return OpenedEmbedder(embedder=self.embedder, folder=Path(), runtime="stand-in")
 
     def stand_in_generator(self) -> Generator:
         return self.stand_in

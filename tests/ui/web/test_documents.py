@@ -284,6 +284,15 @@ def test_trying_again_is_watched_from_then_on(
     assert documents_view.REDRAW_S in asked
 
 
+def test_page_says_what_is_found_by_its_words_only(
+    app: AppTest, opened: Resources, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    line = "passages are found by their words"
+    assert line not in texts(app.run())
+    monkeypatch.setattr(opened.catalog, "n_unembedded", lambda: 1200)
+    assert f"1,200 {line}" in texts(app.run())
+
+
 def test_page_says_how_much_is_prepared_for_fast_answers(app: AppTest, opened: Resources) -> None:
     opened.warmer.result(END_S)
     n_chunks = opened.catalog.counts().n_live_chunks

@@ -30,6 +30,11 @@ def draw_queue(resources: Resources) -> None:
         st.warning("The process that takes documents in is starting; what is here is safe.")
     for job in (*under_way, *over[:1]):
         draw_batch(resources, job)
+    if n_waiting := resources.catalog.n_unembedded():
+        st.caption(
+            f":material/hourglass_top: {n_waiting:,} passages are found by their words; "
+            "by their meaning as soon as they are read a second time."
+        )
     if over[1:]:
         _draw_earlier(resources, over[1:])
 

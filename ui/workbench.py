@@ -1,0 +1,149 @@
+"""What benchmarks can have of this machine: the composition root of `plinth bench`."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ui.settings import Settings
+
+if TYPE_CHECKING:
+    from evals.benchmarks.types import OpenedCorpus, OpenedEmbedder, OpenedGenerator
+    from models.protocols import Embedder, Generator
+
+
+class MachineWorkbench:
+    """An `evals.benchmarks.types.Workbench` with the models of the settings."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    @property
+    def threads(self) -> int:
+        """Per model."""
+        from models.processors import physical_cores
+
+        return self._settings.models.threads or physical_cores()
+
+    @property
+    def scratch(self) -> Path:
+        """In the user cache."""
+        from platformdirs import user_cache_path
+
+        return user_cache_path("plinth") / "benchmarks"
+
+    def open_embedder(self) -> OpenedEmbedder:
+        """Return the embedder of the settings."""
+        from evals.benchmarks.types import OpenedEmbedder
+        from models.factory import build_embedder, embedder_precision
+
+        settings = self._settings.models
+        _refuse_stand_in("embedder", settings.embedder)
+        return OpenedEmbedder(
+            embedder=build_embedder(settings),
+            folder=settings.dir / settings.embedder,
+            runtime=f"torch, {embedder_precision(settings)}",
+        )
+
+    def corpus(self, name: str) -> Path:
+        """Return the folder of a development corpus."""
+        from evals.benchmarks.corpora import shared_folder
+
+        return shared_folder(name)
+
+    @contextmanager
+    def open_generator(
+        self, *, use_fitted: bool, blocks: Path | None = None
+    ) -> Iterator[OpenedGenerator]:
+        """Open the generator of the settings."""
+        from evals.benchmarks.types import OpenedGenerator
+        from models.catalog import find_model
+        from models.factory import build_generator
+        from models.fitting.record import file_in_use
+        from models.gguf import describe_types, read_tensors
+
+        fitted = {"fitted": "auto" if use_fitted else "off"}
+        settings = self._settings.models.model_copy(update=fitted)
+        _refuse_stand_in("generator", settings.generator)
+        model = find_model(settings.generator, settings.dir)
+        file = file_in_use(model, settings.dir, use_fitted=use_fitted)
+        tensors = read_tensors(file.path)
+        with build_generator(settings, blocks) as generator:
+            yield OpenedGenerator(
+                generator=generator,
+                weights=f"{file.path.name} ({describe_types(tensors)})",
+                path=file.path,
+                sha256=file.sha256,
+                tensors=tensors,
+                is_fitted=file.is_fitted,
+                reason=file.reason,
+            )
+
+    @contextmanager
+    def open_corpus(self, folders: Sequence[Path]) -> Iterator[OpenedCorpus]:
+        """Take documents into a new data dir with the models of the settings."""
+        from assistant.engine import Engine
+        from assistant.retrieval.hybrid import HybridRetriever
+        from assistant.store.catalog import open_catalog
+        from assistant.store.layout import Layout
+        from evals.benchmarks.blocks import NoBlocks
+        from evals.benchmarks.types import OpenedCorpus
+
+        embedder = self.open_embedder().embedder
+        with tempfile.TemporaryDirectory(prefix="plinth-bench-") as folder:
+            data_dir = Path(folder)
+            self._take_in(folders, data_dir, embedder)
+            with (
+                open_catalog(data_dir) as catalog,
+                self.open_generator(use_fitted=True, blocks=Layout(data_dir).blocks) as opened,
+            ):
+                retriever = HybridRetriever(catalog, embedder, self._settings.retrieval)
+                engine, without_blocks = (
+                    Engine(
+                        retriever=retriever,
+                        embedder=embedder,
+                        generator=generator,
+                        settings=self._settings.answer,
+                    )
+                    for generator in (opened.generator, NoBlocks(opened.generator))
+                )
+                yield OpenedCorpus(
+                    retriever=retriever,
+                    opened=opened,
+                    settings=self._settings.answer,
+                    engine=engine,
+                    engine_without_blocks=without_blocks,
+                )
+
+    def stand_in_generator(self) -> Generator:
+        """Return the generator that comes with the program."""
+        from models.fakes import FakeGenerator
+
+        return FakeGenerator()
+
+    def _take_in(self, folders: Sequence[Path], data_dir: Path, embedder: Embedder) -> None:
+        from assistant.store.writer import open_writer
+        from ingest.pipeline import ingest
+        from ingest.requests import prepare_collection
+        from ingest.sources import find_files
+
+        with open_writer(data_dir) as writer:
+            prepare_collection(writer, "bench", ())
+            ingest(
+                find_files(folders, leave_out=data_dir),
+                collection="bench",
+                writer=writer,
+                embedder=embedder,
+                settings=self._settings.ingest,
+            )
+
+
+def _refuse_stand_in(role: str, name: str) -> None:
+    from evals.benchmarks.types import NeedMissingError
+    from models.factory import FAKES
+
+    if name in FAKES:
+        raise NeedMissingError(f"models.{role} is the stand-in {name!r}; set a real one")
