@@ -50,6 +50,7 @@ def build_generator(settings: ModelsSettings, blocks: Path | None = None) -> Gen
             settings.context_tokens, model.context_tokens or settings.context_tokens
         ),
         threads=settings.threads,
+        parallel=settings.parallel,
         blocks=BlockSettings(
             folder=blocks,
             disk_bytes=settings.kept_bytes,

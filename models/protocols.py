@@ -40,9 +40,10 @@ class GenerationStream(Protocol):
 
 
 class Generator(Protocol):
-    """A text generator: greedy, deterministic for equal requests, one request at a time inside.
+    """A text generator: greedy, deterministic for equal requests that are alone.
 
-    Thread-safe: concurrent requests queue in order of arrival.
+    Thread-safe: concurrent requests begin in order of arrival. Several may be computed at a time;
+    their numbers may then differ by rounding from those of a request that is alone.
     """
 
     @property

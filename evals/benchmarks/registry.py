@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from evals.benchmarks.askers import Askers
 from evals.benchmarks.embedding import Embedding
 from evals.benchmarks.evidence import Evidence
 from evals.benchmarks.first_token import FirstToken, Stream
@@ -19,6 +20,7 @@ BENCHMARKS: tuple[Benchmark, ...] = (
     FirstToken(),
     Stream(),
     Evidence(),
+    Askers(),
     VectorSearch(),
     Growth(),
     Embedding(),

@@ -62,10 +62,10 @@ class OpenedGenerator:
     """A generator for measuring, and what to say of it."""
 
     generator: Generator
-    weights: str
-    """File name and types of the weights."""
     path: Path
     """Of the weights."""
+    weights: str
+    """File name and types of the weights."""
     sha256: str
     tensors: tuple[Tensor, ...]
     """Of the weight file."""

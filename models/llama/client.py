@@ -15,7 +15,7 @@ from typing import Self
 
 from models.errors import ModelError
 from models.llama import wire
-from models.llama.child import GeneratorChild
+from models.llama.child import GeneratorChild, Replies
 from models.llama.prompt_formats import PromptFormat, find_format
 from models.processors import physical_cores
 from models.types import Block, FinishReason, Generation, GenerationRequest, GeneratorInfo
@@ -102,7 +102,8 @@ class LlamaStream:
 class LlamaGenerator:
     """Generates with a GGUF file in a child process, started by the first request that needs it.
 
-    A child that dies fails the request it was at; requests that wait go to the next child.
+    The child computes several generations at a time. One that dies fails the requests it was at;
+    requests that wait go to the next child.
 
     Raises:
         ModelFileError: there is no such prompt format. All other faults of the file are raised
@@ -118,6 +119,7 @@ class LlamaGenerator:
         prompt_format: str,
         context_tokens: int,
         threads: int,
+        parallel: int = 1,
         blocks: BlockSettings = IN_MEMORY,
     ) -> None:
         """Start nothing yet.
@@ -129,6 +131,7 @@ class LlamaGenerator:
             prompt_format: A key of `models.llama.prompt_formats.PROMPT_FORMATS`.
             context_tokens: Prompt and reply together; at most what the model was trained for.
             threads: 0: one for each physical core.
+            parallel: Most generations at a time; they share the context.
             blocks: Where computed passages are kept.
         """
         prompt = find_format(prompt_format)
@@ -138,6 +141,7 @@ class LlamaGenerator:
             "model_path": str(model_path),
             "prompt_format": prompt_format,
             "context_tokens": context_tokens,
+            "parallel": parallel,
             "threads": threads or physical_cores(),
             "blocks": {
                 "folder": None if blocks.folder is None else str(blocks.folder),
@@ -157,7 +161,9 @@ class LlamaGenerator:
         self._child: GeneratorChild | None = None
         self._is_closed = False
         self._waiting: SimpleQueue[LlamaStream | None] = SimpleQueue()
-        self._turns: threading.Thread | None = None
+        self._next_turn = threading.Lock()
+        self._n_turns = parallel
+        self._turns: list[threading.Thread] = []
 
     @property
     def info(self) -> GeneratorInfo:
@@ -206,11 +212,12 @@ class LlamaGenerator:
         """Queue a generation and return at once."""
         with self._lock:
             self._refuse_if_closed()
-            if self._turns is None:
-                self._turns = threading.Thread(
+            if len(self._turns) < self._n_turns:
+                turns = threading.Thread(
                     target=self._take_turns, name="generator-turns", daemon=True
                 )
-                self._turns.start()
+                self._turns.append(turns)
+                turns.start()
             message = wire.generate_message(next(self._ids), request)
             stream = LlamaStream(message, self._cancel_running)
             self._waiting.put(stream)
@@ -226,8 +233,8 @@ class LlamaGenerator:
             child, turns = self._child, self._turns
         if child is not None:
             child.close()
-        if turns is not None:
-            turns.join()
+        for one in turns:
+            one.join()
 
     def __enter__(self) -> Self:
         return self
@@ -241,25 +248,36 @@ class LlamaGenerator:
         self.close()
 
     def _take_turns(self) -> None:
-        for stream in iter(self._waiting.get, None):
-            if stream.begin():
+        while True:
+            # Taken and sent as one: requests reach the child in the order of their arrival.
+            with self._next_turn:
+                stream = self._waiting.get()
+                if stream is None:
+                    self._waiting.put(None)  # for the other threads
+                    return
+                if not stream.begin():
+                    continue
                 try:
-                    self._generate(stream)
+                    child = self._open_child()
                 except ModelError as error:
                     stream.put(error)
+                    continue
+                replies = child.ask(stream.message)
+            if stream.is_cancelled:  # before there was a child to tell
+                self._cancel_running(stream.message["id"])
+            try:
+                stream.put(self._follow(stream, child, replies))
+            except ModelError as error:
+                stream.put(error)
 
-    def _generate(self, stream: LlamaStream) -> None:
-        child = self._open_child()
-        replies = child.ask(stream.message)
-        if stream.is_cancelled:  # before there was a child to tell
-            self._cancel_running(stream.message["id"])
+    def _follow(self, stream: LlamaStream, child: GeneratorChild, replies: Replies) -> Generation:
+        """Hand on the pieces of a reply and return its outcome."""
         while reply := replies.get():
             match reply["type"]:
                 case "piece":
                     stream.put(reply["text"])
                 case "finished":
-                    stream.put(wire.read_finished(reply))
-                    return
+                    return wire.read_finished(reply)
                 case "failed":
                     raise wire.read_failed(reply)
                 case other:

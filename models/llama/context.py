@@ -9,6 +9,12 @@ are attached at the place where the prompt has it, less the pieces that are not 
 inside it stay as they were computed, so what is left out leaves a gap. A block right behind the
 head is exact; a later one does not see the passages before it.
 
+Several prompts share the cells of one cache, each as a sequence of its own; what two of them begin
+with is there once. Attention adds up 16-bit numbers in the order of the cells, and in company a
+sequence's cells may lie in another order: its numbers may then differ by rounding. A prompt that
+begins alone therefore takes nothing from the cache but what was computed alone, at the place where
+it would compute it itself.
+
 Source: Yao et al. 2025, "CacheBlend", and Hu et al. 2025, "EPIC", on attaching passages computed
 apart; showing a part of one is our own.
 """
@@ -17,8 +23,8 @@ from __future__ import annotations
 
 import ctypes
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import llama_cpp
@@ -30,6 +36,8 @@ from models.llama.model import LlamaModel
 from models.types import FloatVector
 
 Tokens = tuple[int, ...]
+BATCH_TOKENS = 512
+"""Most tokens of a batch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +60,44 @@ class BlockUnit:
 
 Unit = Tokens | BlockUnit
 """Tokens that are computed or attached, kept and dropped together."""
-_MAIN, _SCRATCH = 0, 1
-"""Sequences: the prompt and its reply; a block on its way there."""
-_BATCH_TOKENS = 512
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Tokens to be appended to a sequence."""
+
+    sequence: int
+    tokens: Tokens
+    wants_logits: bool = True
+    """Whether somebody asks what may follow its last token."""
+
+
+@dataclass(slots=True)
+class _Held:
+    """What a sequence holds of its prompt."""
+
+    units: list[Unit] = field(default_factory=list)
+    ends: list[int] = field(default_factory=list)
+    """Position behind each unit."""
+    n_alone: int = 0
+    """Leading units that were computed while no other prompt was under way."""
+    is_alone: bool = False
+
+    @property
+    def end(self) -> int:
+        return self.ends[-1] if self.ends else 0
+
+    def begins(self, units: Sequence[Unit], *, alone: bool) -> int:
+        """Count the units that begin the prompt `units`, of which the last is always computed."""
+        held = self.units[: self.n_alone] if alone else self.units
+        n_common = 0
+        for one, wanted in zip(held, units[:-1], strict=False):
+            if one != wanted:
+                break
+            n_common += 1
+        return n_common
+
+
 _HEADS_KEPT = 4
 _ABORTED = 2
 
@@ -64,7 +107,11 @@ class ComputationCancelled(Exception):
 
 
 class LlamaContext:
-    """Belongs to one thread."""
+    """Belongs to one thread.
+
+    A prompt's life: `begin` gives it a sequence; its units are computed or attached, and each is
+    `add`ed when it is complete; `end` frees the sequence and keeps the prompt for the next one.
+    """
 
     def __init__(
         self,
@@ -73,14 +120,16 @@ class LlamaContext:
         context_tokens: int,
         threads: int,
         is_cancelled: Callable[[], bool],
+        parallel: int = 1,
     ) -> None:
         """Reserve the cache.
 
         Args:
             model: Stays open for longer than this context.
-            context_tokens: Most tokens in the cache.
+            context_tokens: Most tokens in the cache, of all sequences together.
             threads: At least 1.
             is_cancelled: Asked many times a second during a computation; True abandons it.
+            parallel: Most prompts under way at a time.
 
         Raises:
             ModelFileError: the model was trained for less context, or memory does not suffice.
@@ -93,15 +142,14 @@ class LlamaContext:
             )
         params = llama_cpp.llama_context_default_params()
         params.n_ctx = context_tokens
-        params.n_batch = params.n_ubatch = _BATCH_TOKENS
-        params.n_seq_max = 2
+        params.n_batch = params.n_ubatch = BATCH_TOKENS
+        params.n_seq_max = parallel + 1
         # Else a part of a sequence cannot be copied to another.
         params.kv_unified = True
         params.n_threads = params.n_threads_batch = threads
         params.flash_attn_type = llama_cpp.LLAMA_FLASH_ATTN_TYPE_ENABLED
         params.no_perf = True
         self._is_cancelled = is_cancelled
-        self._threads = threads
         # ctypes does not keep the callback alive; this attribute does.
         self._abort = llama_cpp.llama_cpp.ggml_abort_callback(lambda _: is_cancelled())
         params.abort_callback = self._abort
@@ -112,146 +160,186 @@ class LlamaContext:
                 "context: the memory does not suffice; lower models.context_tokens"
             )
         self._memory: Any = llama_cpp.llama_get_memory(self._handle)
+        self._batch = llama_cpp.llama_batch_init(BATCH_TOKENS, 0, 1)
+        self._logit_rows: list[int] = []
         self._n_vocabulary = model.n_tokens
-        self._units: list[Unit] = []
-        self._ends: list[int] = []
-        """Position behind each unit."""
+        self._held = [_Held() for _ in range(parallel)]
+        self._under_way: set[int] = set()
         self._heads: OrderedDict[Tokens, State] = OrderedDict()
+        self.scratch = parallel
+        """The sequence of a block on its way into a prompt."""
 
     def close(self) -> None:
         """Free the cache."""
+        llama_cpp.llama_batch_free(self._batch)
         llama_cpp.llama_free(self._handle)
 
-    def reuse(self, units: Sequence[Unit]) -> int:
-        """Drop from the cache what does not begin the prompt `units`; return the tokens left.
+    def begin(self, units: Sequence[Unit]) -> int:
+        """Return a sequence that holds as many first units of a prompt as are in the cache.
 
-        The first unit is the head, the last is never left: it must be computed for its logits.
+        The first unit is the head; the last is never held: it must be computed for its logits.
+        Prompts that have ended are dropped, but for what this one reuses.
         """
-        n_kept = 0
-        for held, wanted in zip(self._units, units[:-1], strict=False):
-            if held != wanted:
-                break
-            n_kept += 1
-        if not n_kept or not llama_cpp.llama_memory_seq_rm(
-            self._memory, _MAIN, self._ends[n_kept - 1], -1
-        ):
-            n_kept = self._clear(head=units[0])
-        del self._units[n_kept:], self._ends[n_kept:]
-        return sum(map(len, self._units))
+        alone = not self._under_way
+        lengths = [held.begins(units, alone=alone) for held in self._held]
+        donor = max(range(len(lengths)), key=lengths.__getitem__)
+        n_units = lengths[donor]
+        sequence = donor
+        if donor in self._under_way:
+            sequence = next(s for s in range(len(self._held)) if s not in self._under_way)
+        for other in range(len(self._held)):
+            if other not in self._under_way and (other != donor or not n_units):
+                self._truncate(other, 0)
+        if n_units and sequence != donor:
+            self._share(donor, sequence, n_units)
+        elif n_units:
+            n_units = self._truncate(sequence, n_units)
+        if not n_units:
+            self._restore_head(sequence, units[0])
+        for running in self._under_way:
+            self._held[running].is_alone = False
+        held = self._held[sequence]
+        held.is_alone = alone
+        held.n_alone = len(held.units) if alone else 0
+        self._under_way.add(sequence)
+        return sequence
 
-    def compute_prompt(self, units: Sequence[Unit], states: Mapping[BlockUnit, State]) -> int:
-        """Compute the units that are not in the cache; return how many tokens that took.
+    def end(self, sequence: int) -> None:
+        """Free a sequence; its complete units stay until the next prompt begins."""
+        self._under_way.discard(sequence)
+        self._truncate(sequence, len(self._held[sequence].units))
 
-        The blocks among them are attached, which takes none.
+    def units_held(self, sequence: int) -> int:
+        """Count the complete units of a sequence."""
+        return len(self._held[sequence].units)
 
-        Raises:
-            ComputationCancelled: the units finished so far stay in the cache.
-        """
-        n_computed = 0
-        for unit in units[len(self._units) :]:
-            if isinstance(unit, BlockUnit):
-                self._attach(unit, states[unit], self._ends[0])
-            else:
-                self.compute(unit)
-                n_computed += len(unit)
-            self._add(unit)
-        return n_computed
+    def add(self, sequence: int, unit: Unit) -> None:
+        """Note that a unit is complete."""
+        held = self._held[sequence]
+        held.units.append(unit)
+        held.ends.append(self._position(sequence))
+        if not held.is_alone:
+            return
+        held.n_alone += 1
+        if len(held.units) == 1 and not isinstance(unit, BlockUnit):
+            self._heads[unit] = self._state(sequence)
+            if len(self._heads) > _HEADS_KEPT:
+                self._heads.popitem(last=False)
 
-    def compute_block(self, head: Tokens, block: BlockUnit, *, threads: int = 0) -> State:
-        """Compute a block right behind the head and return its state; the cache is empty then.
-
-        Args:
-            head: First unit of the prompts that will use it.
-            block: All of it is computed, shown or not.
-            threads: For this computation; 0: as many as for everything else.
-
-        Raises:
-            ComputationCancelled: nothing is left of it.
-        """
-        self._use_threads(threads or self._threads)
-        try:
-            if not self._clear(head):
-                self.compute(head)
-                self._add(head)
-            self.compute(block.tokens)
-            llama_cpp.llama_memory_seq_rm(self._memory, _MAIN, 0, self._ends[0])
-            return self._state()
-        finally:
-            self._use_threads(self._threads)
-            self._clear()
-
-    def _use_threads(self, threads: int) -> None:
-        llama_cpp.llama_set_n_threads(self._handle, threads, threads)
-
-    def _attach(self, block: BlockUnit, state: State, start: int) -> None:
-        """Put the shown pieces of a block, computed at `start`, behind what is in the cache."""
-        memory = self._memory
-        buffer = (ctypes.c_uint8 * len(state)).from_buffer(state)
-        if not llama_cpp.llama_state_seq_set_data(self._handle, buffer, len(state), _SCRATCH):
+    def attach(self, sequence: int, block: BlockUnit, state: State) -> None:
+        """Put the shown pieces of a block behind what is in a sequence."""
+        memory, scratch, start = self._memory, self.scratch, self._held[sequence].ends[0]
+        if not self._set_state(scratch, state):
             raise RuntimeError(f"the saved state of the passage {block.name} does not fit")
         position = start
         for index, piece in enumerate(block.pieces):
             if index not in block.shown:
-                llama_cpp.llama_memory_seq_rm(memory, _SCRATCH, position, position + len(piece))
+                llama_cpp.llama_memory_seq_rm(memory, scratch, position, position + len(piece))
             position += len(piece)
-        offset = llama_cpp.llama_memory_seq_pos_max(memory, _MAIN) + 1 - start
+        offset = self._position(sequence) - start
         if offset:
-            llama_cpp.llama_memory_seq_add(memory, _SCRATCH, -1, -1, offset)
-        llama_cpp.llama_memory_seq_cp(memory, _SCRATCH, _MAIN, -1, -1)
-        llama_cpp.llama_memory_seq_rm(memory, _SCRATCH, -1, -1)
+            llama_cpp.llama_memory_seq_add(memory, scratch, -1, -1, offset)
+        llama_cpp.llama_memory_seq_cp(memory, scratch, sequence, -1, -1)
+        llama_cpp.llama_memory_seq_rm(memory, scratch, -1, -1)
 
-    def _add(self, unit: Unit) -> None:
-        """Note that a unit is complete in the cache."""
-        self._units.append(unit)
-        self._ends.append(int(llama_cpp.llama_memory_seq_pos_max(self._memory, _MAIN)) + 1)
-        if len(self._units) == 1 and not isinstance(unit, BlockUnit):
-            self._heads[unit] = self._state()
-            if len(self._heads) > _HEADS_KEPT:
-                self._heads.popitem(last=False)
+    def prepare_block(self, sequence: int) -> None:
+        """Have the scratch sequence hold a prompt's head alone: a block can be computed there."""
+        llama_cpp.llama_memory_seq_rm(self._memory, self.scratch, -1, -1)
+        llama_cpp.llama_memory_seq_cp(
+            self._memory, sequence, self.scratch, 0, self._held[sequence].ends[0]
+        )
 
-    def _clear(self, head: Unit | None = None) -> int:
-        """Empty the cache, put a head that was computed before in it; return the units in it."""
-        llama_cpp.llama_memory_clear(self._memory, False)
-        self._units, self._ends = [], []
-        if head is None or isinstance(head, BlockUnit) or head not in self._heads:
-            return 0
-        state = self._heads[head]
+    def take_block(self, sequence: int) -> State:
+        """Return the state of what was computed in the scratch sequence, which is empty then."""
+        scratch, head_end = self.scratch, self._held[sequence].ends[0]
+        llama_cpp.llama_memory_seq_rm(self._memory, scratch, 0, head_end)
+        state = self._state(scratch)
+        llama_cpp.llama_memory_seq_rm(self._memory, scratch, -1, -1)
+        return state
+
+    def use_threads(self, threads: int) -> None:
+        """Compute with so many threads from now on."""
+        llama_cpp.llama_set_n_threads(self._handle, threads, threads)
+
+    def compute(self, parts: Sequence[Part]) -> None:
+        """Append tokens to sequences, all in one batch.
+
+        Args:
+            parts: Each of another sequence, `BATCH_TOKENS` together at most.
+
+        Raises:
+            ComputationCancelled: some of them may be in the cache; `end` drops them.
+        """
+        batch, row = self._batch, 0
+        self._logit_rows = []
+        for part in parts:
+            position = self._position(part.sequence)
+            for index, token in enumerate(part.tokens, start=row):
+                batch.token[index] = token
+                batch.pos[index] = position + index - row
+                batch.n_seq_id[index] = 1
+                batch.seq_id[index][0] = part.sequence
+                batch.logits[index] = 0
+            row += len(part.tokens)
+            batch.logits[row - 1] = part.wants_logits
+            self._logit_rows.append(row - 1)
+        batch.n_tokens = row
+        status = llama_cpp.llama_decode(self._handle, batch)
+        if status == _ABORTED or self._is_cancelled():
+            raise ComputationCancelled
+        if status != 0:
+            raise RuntimeError(f"llama_decode returned {status} for {row} tokens")
+
+    def logits(self, part_index: int) -> FloatVector:
+        """Return the scores of all tokens to follow a part of the last batch, [vocabulary].
+
+        float32, a view: the next computation overwrites it.
+        """
+        pointer = llama_cpp.llama_get_logits_ith(self._handle, self._logit_rows[part_index])
+        return np.ctypeslib.as_array(pointer, shape=(self._n_vocabulary,))
+
+    def _position(self, sequence: int) -> int:
+        """Return the position behind all that is in a sequence."""
+        return int(llama_cpp.llama_memory_seq_pos_max(self._memory, sequence)) + 1
+
+    def _truncate(self, sequence: int, n_units: int) -> int:
+        """Drop all but the first units; return how many are left, possibly none."""
+        held = self._held[sequence]
+        end = held.ends[n_units - 1] if n_units else 0
+        if not llama_cpp.llama_memory_seq_rm(self._memory, sequence, end, -1):
+            llama_cpp.llama_memory_seq_rm(self._memory, sequence, -1, -1)
+            n_units = 0
+        del held.units[n_units:], held.ends[n_units:]
+        held.n_alone = min(held.n_alone, n_units)
+        return n_units
+
+    def _share(self, donor: int, sequence: int, n_units: int) -> None:
+        """Have a sequence hold the first units of another one, in the same cells."""
+        held, source = self._held[sequence], self._held[donor]
+        held.units, held.ends = source.units[:n_units], source.ends[:n_units]
+        llama_cpp.llama_memory_seq_cp(self._memory, donor, sequence, 0, held.end)
+
+    def _restore_head(self, sequence: int, head: Unit) -> None:
+        """Put a head that was computed before in an empty sequence."""
+        if not self._under_way:
+            llama_cpp.llama_memory_clear(self._memory, False)
+        if isinstance(head, BlockUnit) or head not in self._heads:
+            return
+        if self._set_state(sequence, self._heads[head]):
+            self._heads.move_to_end(head)
+            held = self._held[sequence]
+            held.units, held.ends = [head], [len(head)]
+
+    def _set_state(self, sequence: int, state: State) -> bool:
+        """Fill a sequence with a state; what was in it is dropped."""
         buffer = (ctypes.c_uint8 * len(state)).from_buffer(state)
-        if not llama_cpp.llama_state_seq_set_data(self._handle, buffer, len(state), _MAIN):
-            return 0
-        self._heads.move_to_end(head)
-        self._units, self._ends = [head], [len(head)]
-        return 1
+        return bool(llama_cpp.llama_state_seq_set_data(self._handle, buffer, len(state), sequence))
 
-    def _state(self) -> State:
-        size = llama_cpp.llama_state_seq_get_size(self._handle, _MAIN)
+    def _state(self, sequence: int) -> State:
+        size = llama_cpp.llama_state_seq_get_size(self._handle, sequence)
         state = bytearray(size)
         buffer = (ctypes.c_uint8 * size).from_buffer(state)
-        n_bytes = llama_cpp.llama_state_seq_get_data(self._handle, buffer, size, _MAIN)
+        n_bytes = llama_cpp.llama_state_seq_get_data(self._handle, buffer, size, sequence)
         if n_bytes != size:
             raise RuntimeError(f"llama.cpp wrote {n_bytes} of {size} bytes of a state")
         return state
-
-    def compute(self, tokens: Sequence[int]) -> None:
-        """Append tokens to the cache.
-
-        Raises:
-            ComputationCancelled: some of them may be in the cache; `reuse` drops them.
-        """
-        for start in range(0, len(tokens), _BATCH_TOKENS):
-            part = tokens[start : start + _BATCH_TOKENS]
-            array = (llama_cpp.llama_token * len(part))(*part)
-            batch = llama_cpp.llama_batch_get_one(array, len(part))
-            status = llama_cpp.llama_decode(self._handle, batch)
-            if status == _ABORTED or self._is_cancelled():
-                raise ComputationCancelled
-            if status != 0:
-                raise RuntimeError(f"llama_decode returned {status} for {len(part)} tokens")
-
-    def logits(self) -> FloatVector:
-        """Return the scores of all tokens to come next, float32 [vocabulary].
-
-        A view: the next computation overwrites it.
-        """
-        pointer = llama_cpp.llama_get_logits_ith(self._handle, -1)
-        return np.ctypeslib.as_array(pointer, shape=(self._n_vocabulary,))

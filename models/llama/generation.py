@@ -1,19 +1,31 @@
-"""One greedy generation: render the prompt, compute or attach it, sample, emit, probe."""
+"""One greedy generation: render the prompt, compute or attach it, sample, emit, probe.
+
+A generation is a coroutine: it yields what it wants computed next and is sent the logits, so that
+whoever drives it (`models.llama.scheduler`) can compute several in one batch.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from models.errors import ContextOverflowError
 from models.llama.block_store import BlockPlace, BlockStore, State
-from models.llama.context import BlockUnit, ComputationCancelled, LlamaContext, Tokens, Unit
+from models.llama.context import (
+    BlockUnit,
+    ComputationCancelled,
+    LlamaContext,
+    Part,
+    Tokens,
+    Unit,
+)
 from models.llama.emission import Emission
 from models.llama.model import LlamaModel
 from models.llama.prompt_formats import PromptFormat
@@ -27,12 +39,18 @@ from models.types import (
     Prompt,
 )
 
+_Outcome = TypeVar("_Outcome")
+Steps = Generator[Part, FloatVector, _Outcome]
+"""A coroutine: yields what is to be computed, is sent the logits it wants, returns its outcome.
+
+`ComputationCancelled` is thrown into it where the computation was given up.
+"""
 _SEPARATOR = "\n\n"
 _KEY_CHARS = 32
 
 
 @dataclass(slots=True)
-class _Progress:
+class Progress:
     """What has happened so far in a generation; the result is made from it."""
 
     prompt_tokens: int
@@ -45,7 +63,36 @@ class _Progress:
     probe_log_odds: float | None = None
 
     def elapsed_ms(self) -> float:
+        """Return the time since the request arrived."""
         return (time.perf_counter() - self.started_s) * 1000
+
+    def outcome(self) -> Generation:
+        """Return the result if it ended here."""
+        n_sampled = len(self.logprobs)
+        total_ms = self.elapsed_ms()
+        return Generation(
+            text="".join(self.text),
+            finish_reason=self.finish_reason,
+            prompt_tokens=self.prompt_tokens,
+            prompt_tokens_computed=self.computed_tokens,
+            completion_tokens=n_sampled,
+            ttft_ms=total_ms if self.ttft_ms is None else self.ttft_ms,
+            total_ms=total_ms,
+            mean_logprob=sum(self.logprobs) / n_sampled if n_sampled else None,
+            probe_log_odds=self.probe_log_odds,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """A request as tokens, with what it can need; nothing is computed yet."""
+
+    request: GenerationRequest
+    units: list[Unit]
+    probe: Tokens
+    needed_tokens: int
+    """Most cells of the cache that it can take at a time."""
+    progress: Progress
 
 
 class LlamaGeneration:
@@ -60,7 +107,7 @@ class LlamaGeneration:
         context_tokens: int,
         blocks: BlockStore,
         blocks_key: str,
-        spare_threads: int,
+        threads: int,
     ) -> None:
         """Take the parts.
 
@@ -71,7 +118,7 @@ class LlamaGeneration:
             context_tokens: Prompt and reply together.
             blocks: Keeps computed passages.
             blocks_key: Of all that makes them valid, but for their tokens and the head's.
-            spare_threads: For computing what nobody waits for.
+            threads: Of the context; what nobody waits for is computed with one less.
         """
         self._model = model
         self._context = context
@@ -79,7 +126,8 @@ class LlamaGeneration:
         self._context_tokens = context_tokens
         self._blocks = blocks
         self._blocks_key = blocks_key
-        self._spare_threads = spare_threads
+        self._threads = threads
+        self._spare_threads = max(1, threads - 1)
 
     def render(self, prompt: Prompt) -> list[Unit]:
         """Return the prompt's tokens: the head, each passage, the question.
@@ -103,8 +151,10 @@ class LlamaGeneration:
         """Tell whether a block is kept; safe from any thread."""
         return self._blocks.holds(self._place(self._render_head(head), self._render_block(block)))
 
-    def keep(self, head: str, block: Block) -> bool:
+    def keep(self, head: str, block: Block) -> Steps[bool]:
         """Compute a block if it is not kept, keep it, and tell whether it is kept now.
+
+        Nothing else may be under way: what is kept is what a prompt would compute alone.
 
         Raises:
             ComputationCancelled: nothing is kept.
@@ -116,22 +166,25 @@ class LlamaGeneration:
         if len(head_tokens) + len(unit.tokens) > self._context_tokens:
             return False
         # With all of them, whatever else wants the processor meanwhile would wait.
-        state = self._context.compute_block(head_tokens, unit, threads=self._spare_threads)
+        self._context.use_threads(self._spare_threads)
+        sequence = self._context.begin((head_tokens, unit))
+        try:
+            yield from self._compute_head(sequence, head_tokens)
+            state = yield from self._compute_block(sequence, unit)
+        finally:
+            self._context.end(sequence)
+            self._context.use_threads(self._threads)
         try:
             self._blocks.save(place, state)
         except OSError as error:
             print(f"cannot keep a computed passage: {error}", file=sys.stderr, flush=True)
         return self._blocks.holds(place)
 
-    def generate(self, request: GenerationRequest, emit: Callable[[str], None]) -> Generation:
-        """Generate a reply.
-
-        Args:
-            request: What to generate.
-            emit: Called with each piece of text, never an empty one.
+    def plan(self, request: GenerationRequest) -> Plan:
+        """Render a request and count what it needs.
 
         Raises:
-            ContextOverflowError: it would not fit; nothing was computed.
+            ContextOverflowError: it would not fit, however long it waited.
         """
         started_s = time.perf_counter()
         units = self.render(request.prompt)
@@ -143,36 +196,93 @@ class LlamaGeneration:
             raise ContextOverflowError(
                 needed_tokens=needed_tokens, context_tokens=self._context_tokens
             )
-        progress = _Progress(prompt_tokens=sum(map(len, units)), started_s=started_s)
+        return Plan(
+            request=request,
+            units=units,
+            probe=probe,
+            needed_tokens=needed_tokens,
+            progress=Progress(prompt_tokens=sum(map(len, units)), started_s=started_s),
+        )
+
+    def generate(self, plan: Plan, emit: Callable[[str], None]) -> Steps[Generation]:
+        """Generate a reply; cancelled, it returns what there is so far.
+
+        Args:
+            plan: What to generate; used once.
+            emit: Called with each piece of text, never an empty one.
+        """
+        request, progress, context = plan.request, plan.progress, self._context
+        states = self._load(plan.units)
+        is_complete = all(state is not None for state in states.values())
+        # What is missing is computed right behind the head, where nothing else may be by then.
+        sequence = context.begin(plan.units if is_complete else plan.units[:2])
         try:
-            states = self._states(units, progress)
-            self._context.reuse(units)
-            progress.computed_tokens += self._context.compute_prompt(units, states)
-            finish_reason, pending = self._reply(request, progress, emit)
+            logits = yield from self._compute_prompt(sequence, plan, states)
+            finish_reason, pending = yield from self._reply(sequence, plan, logits, emit)
             if request.probe:
-                self._context.compute((*pending, *probe))
-                progress.probe_log_odds = self._log_odds(request.probe)
+                logits = yield Part(sequence, (*pending, *plan.probe))
+                progress.probe_log_odds = self._log_odds(request.probe, logits)
             progress.finish_reason = finish_reason
         except ComputationCancelled:
             pass  # the progress so far is the result
-        return _outcome(progress)
+        finally:
+            context.end(sequence)
+        return progress.outcome()
 
-    def _states(self, units: Sequence[Unit], progress: _Progress) -> dict[BlockUnit, State]:
-        """Return the states of a prompt's blocks; what is not there any more is computed.
-
-        That is not kept: its document may have been deleted since it was found.
-        """
+    def _load(self, units: Sequence[Unit]) -> dict[BlockUnit, State | None]:
         head = units[0]
         assert not isinstance(head, BlockUnit)
-        states = {}
-        for unit in units:
+        return {
+            unit: self._blocks.load(self._place(head, unit))
+            for unit in units
+            if isinstance(unit, BlockUnit)
+        }
+
+    def _compute_prompt(
+        self, sequence: int, plan: Plan, states: dict[BlockUnit, State | None]
+    ) -> Steps[FloatVector]:
+        """Compute or attach what is not in the cache; return the logits behind it.
+
+        A block that is not there any more is computed but not kept: its document may have been
+        deleted since it was found.
+        """
+        context, progress, units = self._context, plan.progress, plan.units
+        head = units[0]
+        assert not isinstance(head, BlockUnit)
+        progress.computed_tokens += yield from self._compute_head(sequence, head)
+        for block, state in states.items():
+            if state is None:
+                states[block] = yield from self._compute_block(sequence, block)
+                progress.computed_tokens += len(block.tokens)
+        for unit in units[context.units_held(sequence) : -1]:
             if isinstance(unit, BlockUnit):
-                state = self._blocks.load(self._place(head, unit))
-                if state is None:
-                    state = self._context.compute_block(head, unit)
-                    progress.computed_tokens += len(unit.tokens)
-                states[unit] = state
-        return states
+                state = states[unit]
+                assert state is not None
+                context.attach(sequence, unit, state)
+            else:
+                yield Part(sequence, unit, wants_logits=False)
+                progress.computed_tokens += len(unit)
+            context.add(sequence, unit)
+        question = units[-1]
+        assert not isinstance(question, BlockUnit)
+        logits = yield Part(sequence, question)
+        progress.computed_tokens += len(question)
+        context.add(sequence, question)
+        return logits
+
+    def _compute_head(self, sequence: int, head: Tokens) -> Steps[int]:
+        """Compute the head unless it is in the cache; return how many tokens that took."""
+        if self._context.units_held(sequence):
+            return 0
+        yield Part(sequence, head, wants_logits=False)
+        self._context.add(sequence, head)
+        return len(head)
+
+    def _compute_block(self, sequence: int, block: BlockUnit) -> Steps[State]:
+        """Compute a block, shown or not, behind a prompt's head and return its state."""
+        self._context.prepare_block(sequence)
+        yield Part(self._context.scratch, block.tokens, wants_logits=False)
+        return self._context.take_block(sequence)
 
     def _place(self, head: Tokens, block: BlockUnit) -> BlockPlace:
         parts = (self._blocks_key, head, block.tokens)
@@ -195,10 +305,10 @@ class LlamaGeneration:
         return BlockUnit(block.name, (*pieces, tuple(text(_SEPARATOR))), (*block.shown, end))
 
     def _reply(
-        self, request: GenerationRequest, progress: _Progress, emit: Callable[[str], None]
-    ) -> tuple[FinishReason, Tokens]:
+        self, sequence: int, plan: Plan, logits: FloatVector, emit: Callable[[str], None]
+    ) -> Steps[tuple[FinishReason, Tokens]]:
         """Sample until the end; return why it ended and the reply's token not yet computed."""
-        emission = Emission(request.stop)
+        progress, emission = plan.progress, Emission(plan.request.stop)
 
         def put(text: str) -> None:
             if text:
@@ -207,25 +317,17 @@ class LlamaGeneration:
 
         try:
             while True:
-                token = self._sample(progress)
+                token = _sample(logits, progress)
                 if self._model.is_end(token):
                     return FinishReason.STOP, ()
                 put(emission.feed(self._model.piece(token)))
                 if emission.is_stopped:
                     return FinishReason.STOP, ()
-                if len(progress.logprobs) == request.max_tokens:
+                if len(progress.logprobs) == plan.request.max_tokens:
                     return FinishReason.LENGTH, (token,)
-                self._context.compute((token,))
+                logits = yield Part(sequence, (token,))
         finally:
             put(emission.flush())
-
-    def _sample(self, progress: _Progress) -> int:
-        logits = self._context.logits()
-        token = int(logits.argmax())
-        progress.logprobs.append(float(logits[token]) - _log_sum_exp(logits))
-        if progress.ttft_ms is None:
-            progress.ttft_ms = progress.elapsed_ms()
-        return token
 
     def _render_probe(self, probe: Probe) -> Tokens:
         control = self._model.tokenise_control
@@ -235,8 +337,7 @@ class LlamaGeneration:
             *control(self._format.reply_start),
         )
 
-    def _log_odds(self, probe: Probe) -> float:
-        logits = self._context.logits()
+    def _log_odds(self, probe: Probe, logits: FloatVector) -> float:
         yes, no = self._first_tokens(probe.yes), self._first_tokens(probe.no)
         return _log_sum_exp(logits[yes]) - _log_sum_exp(logits[no])
 
@@ -250,17 +351,9 @@ def _log_sum_exp(values: FloatVector) -> float:
     return largest + float(np.log(np.exp(values - largest).sum()))
 
 
-def _outcome(progress: _Progress) -> Generation:
-    n_sampled = len(progress.logprobs)
-    total_ms = progress.elapsed_ms()
-    return Generation(
-        text="".join(progress.text),
-        finish_reason=progress.finish_reason,
-        prompt_tokens=progress.prompt_tokens,
-        prompt_tokens_computed=progress.computed_tokens,
-        completion_tokens=n_sampled,
-        ttft_ms=total_ms if progress.ttft_ms is None else progress.ttft_ms,
-        total_ms=total_ms,
-        mean_logprob=sum(progress.logprobs) / n_sampled if n_sampled else None,
-        probe_log_odds=progress.probe_log_odds,
-    )
+def _sample(logits: FloatVector, progress: Progress) -> int:
+    token = int(logits.argmax())
+    progress.logprobs.append(float(logits[token]) - _log_sum_exp(logits))
+    if progress.ttft_ms is None:
+        progress.ttft_ms = progress.elapsed_ms()
+    return token

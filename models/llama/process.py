@@ -11,6 +11,7 @@ import sys
 import threading
 import traceback
 from collections import deque
+from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, NoReturn, assert_never
 
@@ -21,6 +22,8 @@ from models.llama.context import ComputationCancelled, LlamaContext
 from models.llama.generation import LlamaGeneration
 from models.llama.model import LlamaModel
 from models.llama.prompt_formats import find_format
+from models.llama.scheduler import Scheduler, run_alone
+from models.types import Generation
 
 
 class Work:
@@ -30,6 +33,8 @@ class Work:
         self._generations: deque[wire.Generate] = deque()
         self._blocks: deque[wire.Keep] = deque()
         self._changed = threading.Condition()
+        self._open_ids: set[int] = set()
+        self._cancelled_ids: set[int] = set()
 
     @property
     def has_generation(self) -> bool:
@@ -40,6 +45,7 @@ class Work:
         """Add to the end."""
         with self._changed:
             if message["type"] == "generate":
+                self._open_ids.add(message["id"])
                 self._generations.append(message)
             else:
                 self._blocks.append(message)
@@ -57,6 +63,27 @@ class Work:
             self._changed.wait_for(lambda: self._generations or self._blocks)
             return self._generations.popleft() if self._generations else self._blocks.popleft()
 
+    def take_generations(self) -> Iterator[wire.Generate]:
+        """Return the generations that are there, without waiting."""
+        while self._generations:
+            yield self._generations.popleft()
+
+    def cancel(self, request_id: int) -> None:
+        """Note that a generation is not wanted any more; late, it changes nothing."""
+        with self._changed:
+            if request_id in self._open_ids:
+                self._cancelled_ids.add(request_id)
+
+    def is_cancelled(self, request_id: int) -> bool:
+        """Tell whether a generation is not wanted any more."""
+        return request_id in self._cancelled_ids
+
+    def finish(self, request_id: int) -> None:
+        """Note that a generation was answered."""
+        with self._changed:
+            self._open_ids.discard(request_id)
+            self._cancelled_ids.discard(request_id)
+
 
 class GeneratorProcess:
     """Serves one parent: the main thread computes, another reads and answers what needs none.
@@ -70,10 +97,10 @@ class GeneratorProcess:
         self._replies_lock = threading.Lock()
         self._work = Work()
         self._model: LlamaModel | None = None
+        self._context: LlamaContext | None = None
         self._generation: LlamaGeneration | None = None
-        self._running_id = wire.OPEN_ID
+        self._scheduler: Scheduler | None = None
         self._gives_way = False
-        self._cancelled_id = wire.OPEN_ID - 1
 
     def run(self) -> None:
         """Open the model that the first message names and serve; return if it cannot be opened."""
@@ -82,31 +109,36 @@ class GeneratorProcess:
             raise ValueError(f"the first message is {opening['type']!r}, not 'open'")
         threading.Thread(target=self._read, name="requests", daemon=True).start()
         try:
-            generation = self._generation = self._open(opening)
+            scheduler = self._scheduler = self._open(opening)
         except ModelFileError as error:
             self._send(wire.failed_message(wire.OPEN_ID, error))
             return
         self._send({"type": "ready", "id": wire.OPEN_ID})
         while True:
-            message = self._work.take()
-            if message["type"] == "generate":
-                self._generate(generation, message)
-            else:
-                self._keep(generation, message)
+            if scheduler.is_idle:
+                message = self._work.take()
+                if message["type"] == "keep":
+                    self._keep(message)
+                else:
+                    self._add(scheduler, message)
+            for message in self._work.take_generations():
+                self._add(scheduler, message)
+            scheduler.step()
 
-    def _open(self, opening: wire.Open) -> LlamaGeneration:
+    def _open(self, opening: wire.Open) -> Scheduler:
         prompt_format = find_format(opening["prompt_format"])
         model = LlamaModel(Path(opening["model_path"]))
         model.check_format(opening["prompt_format"], prompt_format)
-        context = LlamaContext(
+        context = self._context = LlamaContext(
             model,
             context_tokens=opening["context_tokens"],
             threads=opening["threads"],
             is_cancelled=self._is_cancelled,
+            parallel=opening["parallel"],
         )
         self._model = model
         blocks = opening["blocks"]
-        return LlamaGeneration(
+        self._generation = LlamaGeneration(
             model,
             context,
             prompt_format,
@@ -117,31 +149,46 @@ class GeneratorProcess:
                 memory_bytes=blocks["memory_bytes"],
             ),
             blocks_key=blocks["key"],
-            spare_threads=max(1, opening["threads"] - 1),
+            threads=opening["threads"],
+        )
+        return Scheduler(
+            self._generation,
+            context,
+            context_tokens=opening["context_tokens"],
+            parallel=opening["parallel"],
+            is_cancelled=self._work.is_cancelled,
         )
 
     def _is_cancelled(self) -> bool:
-        return self._cancelled_id == self._running_id or (
-            self._gives_way and self._work.has_generation
-        )
+        if self._gives_way:
+            return self._work.has_generation
+        return self._scheduler is not None and self._scheduler.aborts()
 
-    def _generate(self, generation: LlamaGeneration, message: wire.Generate) -> None:
-        request_id = self._running_id = message["id"]
+    def _add(self, scheduler: Scheduler, message: wire.Generate) -> None:
+        request_id = message["id"]
 
         def emit(text: str) -> None:
             self._send({"type": "piece", "id": request_id, "text": text})
 
-        try:
-            result = generation.generate(wire.read_generate(message), emit)
-        except ContextOverflowError as error:
-            self._send(wire.failed_message(request_id, error))
-        else:
+        def done(result: Generation) -> None:
+            self._work.finish(request_id)
             self._send(wire.finished_message(request_id, result))
 
-    def _keep(self, generation: LlamaGeneration, message: wire.Keep) -> None:
-        self._running_id, self._gives_way = message["id"], True
         try:
-            is_held = generation.keep(message["head"], wire.read_block(message["block"]))
+            scheduler.add(request_id, wire.read_generate(message), emit, done)
+        except ContextOverflowError as error:
+            self._work.finish(request_id)
+            self._send(wire.failed_message(request_id, error))
+
+    def _keep(self, message: wire.Keep) -> None:
+        assert self._context is not None
+        assert self._generation is not None
+        self._gives_way = True
+        try:
+            is_held = run_alone(
+                self._context,
+                self._generation.keep(message["head"], wire.read_block(message["block"])),
+            )
         except ComputationCancelled:
             self._work.put_back(message)
         else:
@@ -156,8 +203,7 @@ class GeneratorProcess:
                 case "generate" | "keep":
                     self._work.put(message)
                 case "cancel":
-                    # Ids grow: a late cancellation of an ended request must not undo this one.
-                    self._cancelled_id = max(self._cancelled_id, message["id"])
+                    self._work.cancel(message["id"])
                 case "count":
                     self._count(message)
                 case "find":

@@ -20,6 +20,7 @@ class Open(TypedDict):
     model_path: str
     prompt_format: str
     context_tokens: int
+    parallel: int
     threads: int
     blocks: BlocksJson
 

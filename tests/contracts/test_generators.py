@@ -25,6 +25,7 @@ class TestLlamaGenerator(GeneratorContract):
                 prompt_format="chatml",
                 context_tokens=1024,
                 threads=0,
+                parallel=2,
             )
 
         return build

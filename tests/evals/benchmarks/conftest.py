@@ -131,8 +131,8 @@ class Bench:
         try:
             yield OpenedGenerator(
                 generator=generator,
+                path=Path("model.gguf"),
                 weights="fitted.gguf" if use_fitted else "original.gguf",
-                path=Path("fitted.gguf" if use_fitted else "original.gguf"),
                 sha256="ab" * 32 if use_fitted else "cd" * 32,
                 tensors=TENSORS,
                 is_fitted=use_fitted and self._is_fitted,

@@ -24,6 +24,11 @@ TIMEOUT_S = 20
 SHORT = GenerationRequest(
     prompt=Prompt(head="Be brief.", passages=(), question="Count from one to five."), max_tokens=8
 )
+STORY = replace(
+    SHORT,
+    prompt=Prompt(head="You write.", passages=(), question="Write a very long story of a fox."),
+    max_tokens=300,
+)
 LONG = replace(SHORT, prompt=replace(SHORT.prompt, question="Count up to 500."), max_tokens=500)
 
 ORPHAN = """
@@ -94,7 +99,7 @@ def test_fingerprint_changes_with_what_changes_output(
 ) -> None:
     path = tmp_path / "none.gguf"
     same = build(path, threads=1).info.fingerprint
-    assert build(path, threads=2).info.fingerprint == same
+    assert build(path, threads=2, parallel=4).info.fingerprint == same
     assert build(path, **change).info.fingerprint != same
 
 
@@ -223,6 +228,48 @@ class TestRealModel:
             running.result()
         assert waiting.result().text == whole
         assert running_pid(generator) != pid
+
+    def test_killed_process_fails_all_running_requests_and_no_waiting_one(
+        self, model_path: Path
+    ) -> None:
+        with build(model_path, parallel=2) as generator:
+            whole = generator.stream(SHORT).result().text
+            running = [generator.stream(STORY) for _ in range(2)]
+            waiting = generator.stream(SHORT)
+            for stream in running:
+                next(iter(stream))
+            kill_and_wait(running_pid(generator))
+            for stream in running:
+                with pytest.raises(GeneratorCrashedError, match="SIGKILL"):
+                    stream.result()
+            assert waiting.result().text == whole
+
+    def test_two_at_a_time_stream_side_by_side_and_are_cancelled_each_alone(
+        self, model_path: Path
+    ) -> None:
+        with build(model_path, parallel=2) as generator:
+            whole = generator.stream(SHORT).result().text
+            first, second = generator.stream(STORY), generator.stream(STORY)
+            next(iter(first))
+            next(iter(second))
+            short = generator.stream(SHORT)
+            first.cancel()
+            assert first.result().finish_reason is FinishReason.CANCELLED
+            assert short.result().text == whole
+            next(iter(second))
+            second.cancel()
+            assert second.result().finish_reason is FinishReason.CANCELLED
+            assert second.result().completion_tokens < STORY.max_tokens
+
+    def test_close_fails_all_that_run_at_a_time(self, model_path: Path) -> None:
+        generator = build(model_path, parallel=3)
+        streams = [generator.stream(STORY) for _ in range(3)]
+        for stream in streams:
+            next(iter(stream))
+        generator.close()
+        for stream in streams:
+            with pytest.raises(ModelError, match="closed"):
+                stream.result()
 
     def test_process_killed_while_idle_is_replaced_unnoticed(
         self, generator: LlamaGenerator

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 import llama_cpp
@@ -10,81 +9,13 @@ import numpy as np
 import pytest
 
 from models.errors import ContextOverflowError, ModelFileError
-from models.llama import context
-from models.llama.block_store import BlockStore
-from models.llama.context import BlockUnit, ComputationCancelled, LlamaContext
-from models.llama.generation import LlamaGeneration
+from models.llama import scheduler
+from models.llama.context import BlockUnit, ComputationCancelled, LlamaContext, Part
 from models.llama.model import LlamaModel
-from models.llama.prompt_formats import find_format
 from models.types import Block, FinishReason, Generation, GenerationRequest, Probe, Prompt
-from tests.models.llama.conftest import CONTEXT_TOKENS
+from tests.models.llama.conftest import CONTEXT_TOKENS, LEAVE, OTHER, REQUEST, TRAIN, Bench
 
 pytestmark = pytest.mark.model
-
-LEAVE = "Annual leave is 27 working days."
-TRAIN = "Trains are booked in second class."
-REQUEST = GenerationRequest(
-    prompt=Prompt(
-        head="Answer briefly.",
-        passages=(LEAVE, TRAIN),
-        question="How long is the annual leave?",
-    ),
-    max_tokens=6,
-    probe=Probe(question="Reply yes or no."),
-)
-OTHER = replace(
-    REQUEST,
-    prompt=replace(REQUEST.prompt, question="Which class?"),
-    max_tokens=1,
-    probe=None,
-)
-
-
-class Switch:
-    """Cancels at a call that a test chooses."""
-
-    def __init__(self) -> None:
-        self.calls_left: int | None = None
-
-    def is_on(self) -> bool:
-        if self.calls_left is None:
-            return False
-        self.calls_left -= 1
-        return self.calls_left < 0
-
-
-class Bench:
-    """A generation in this process, with its parts at hand."""
-
-    def __init__(self, model: LlamaModel) -> None:
-        self.switch = Switch()
-        self.model = model
-        self.context = LlamaContext(
-            model, context_tokens=CONTEXT_TOKENS, threads=1, is_cancelled=self.switch.is_on
-        )
-        self.generation = LlamaGeneration(
-            model,
-            self.context,
-            find_format("chatml"),
-            context_tokens=CONTEXT_TOKENS,
-            blocks=BlockStore(None, disk_bytes=0, memory_bytes=10**9),
-            blocks_key="model",
-            spare_threads=1,
-        )
-
-    def run(self, request: GenerationRequest) -> Generation:
-        pieces: list[str] = []
-        result = self.generation.generate(request, pieces.append)
-        assert "".join(pieces) == result.text
-        assert all(pieces)
-        return replace(result, ttft_ms=0, total_ms=0)
-
-
-@pytest.fixture
-def bench(model: LlamaModel) -> Iterator[Bench]:
-    bench = Bench(model)
-    yield bench
-    bench.context.close()
 
 
 @pytest.fixture(scope="module")
@@ -146,7 +77,7 @@ def test_warm_run_equals_the_cold_one_exactly_and_computes_less(
 def test_prompt_of_several_batches_gives_the_same_text(
     bench: Bench, cold: Generation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(context, "_BATCH_TOKENS", 4)
+    monkeypatch.setattr(scheduler, "BATCH_TOKENS", 4)
     assert bench.run(REQUEST).text == cold.text
 
 
@@ -167,7 +98,7 @@ def test_cancelled_run_ends_and_leaves_the_next_one_right(
 def test_cancelled_computation_stops_inside_a_batch(bench: Bench) -> None:
     bench.switch.calls_left = 10
     with pytest.raises(ComputationCancelled):
-        bench.context.compute([1] * 400)
+        bench.context.compute([Part(0, (1,) * 400)])
     assert bench.switch.calls_left is not None
     assert bench.switch.calls_left > -5  # asked hardly more often after it said yes
 
@@ -226,15 +157,15 @@ def test_block_behind_the_head_is_exactly_its_tokens_computed_in_place(bench: Be
     prompt = replace(REQUEST.prompt, passages=(whole(LEAVE_BLOCK),))
     head, block, question = bench.generation.render(prompt)
     assert isinstance(block, BlockUnit)
-    attached = bench.run(replace(REQUEST, prompt=prompt))
-    with_tokens = [head, block.tokens, question]
-    bench.context.reuse(with_tokens)
-    bench.context.compute_prompt(with_tokens, {})
-    computed = bench.context.logits().copy()
-    bench.context.reuse([head, block, question])
-    bench.generation.generate(replace(REQUEST, prompt=prompt, max_tokens=1, probe=None), str)
-    np.testing.assert_array_equal(bench.context.logits(), computed)
-    assert attached.prompt_tokens == sum(map(len, with_tokens))
+    assert not isinstance(head, BlockUnit)
+    assert not isinstance(question, BlockUnit)
+    attached = bench.run(replace(REQUEST, prompt=prompt, max_tokens=1, probe=None))
+    logits = bench.context.logits(0).copy()
+    sequence = bench.context.begin([head, block.tokens, question])
+    for unit in (head, block.tokens, question)[bench.context.units_held(sequence) :]:
+        bench.context.compute([Part(sequence, unit)])
+    np.testing.assert_array_equal(logits, bench.context.logits(0))
+    assert attached.prompt_tokens == len(head) + len(block.tokens) + len(question)
 
 
 @pytest.mark.parametrize(
@@ -252,7 +183,7 @@ def test_prompt_with_blocks_gives_the_same_whatever_ran_before(
 ) -> None:
     first = bench.run(BLOCKS)
     for block in (TRAIN_BLOCK, LEAVE_BLOCK):
-        bench.generation.keep(BLOCKS.prompt.head, block)
+        bench.keep(BLOCKS.prompt.head, block)
     for request in between:
         bench.run(request)
     again = bench.run(BLOCKS)
@@ -274,16 +205,17 @@ def test_cancelled_keeping_leaves_the_next_run_right(bench: Bench) -> None:
     first = bench.run(BLOCKS)
     bench.switch.calls_left = 3
     with pytest.raises(ComputationCancelled):
-        bench.generation.keep(BLOCKS.prompt.head, TRAIN_BLOCK)
+        bench.keep(BLOCKS.prompt.head, TRAIN_BLOCK)
     bench.switch.calls_left = None
     assert not bench.generation.holds(BLOCKS.prompt.head, TRAIN_BLOCK)
-    assert bench.run(BLOCKS) == first
+    again = bench.run(BLOCKS)
+    assert replace(again, prompt_tokens_computed=first.prompt_tokens_computed) == first
 
 
 def test_block_over_the_context_is_not_kept(bench: Bench) -> None:
     endless = replace(TRAIN_BLOCK, pieces=(" and so on" * CONTEXT_TOKENS,), shown=(0,))
-    assert not bench.generation.keep(BLOCKS.prompt.head, endless)
-    assert bench.generation.keep(BLOCKS.prompt.head, TRAIN_BLOCK)
+    assert not bench.keep(BLOCKS.prompt.head, endless)
+    assert bench.keep(BLOCKS.prompt.head, TRAIN_BLOCK)
 
 
 def test_overflow_counts_hidden_pieces_which_are_in_the_cache_for_a_moment(bench: Bench) -> None:
