@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from assistant.access import OPERATOR
+from assistant.types import ChunkId
 from ui.settings import Settings
 
 if TYPE_CHECKING:
@@ -86,13 +88,16 @@ class MachineWorkbench:
     def open_corpus(self, folders: Sequence[Path]) -> Iterator[OpenedCorpus]:
         """Take documents into a new data dir with the models of the settings."""
         from assistant.engine import Engine
+        from assistant.evidence.prepared import PreparedSentences
         from assistant.retrieval.hybrid import HybridRetriever
         from assistant.store.catalog import open_catalog
         from assistant.store.layout import Layout
+        from assistant.warming import Blocks, Sentences
         from evals.benchmarks.blocks import NoBlocks
         from evals.benchmarks.types import OpenedCorpus
+        from models.remembering import RememberingEmbedder
 
-        embedder = self.open_embedder().embedder
+        embedder = RememberingEmbedder(self.open_embedder().embedder)
         with tempfile.TemporaryDirectory(prefix="plinth-bench-") as folder:
             data_dir = Path(folder)
             self._take_in(folders, data_dir, embedder)
@@ -100,22 +105,41 @@ class MachineWorkbench:
                 open_catalog(data_dir) as catalog,
                 self.open_generator(use_fitted=True, blocks=Layout(data_dir).blocks) as opened,
             ):
+                prepared = PreparedSentences(Layout(data_dir).blocks, embedder.info)
+                models, answer = self._settings.models, self._settings.answer
+                preparations = (
+                    Blocks(catalog, opened.generator, disk_bytes=models.kept_bytes),
+                    Sentences(
+                        catalog, embedder, prepared, disk_bytes=answer.prepared_sentences_bytes
+                    ),
+                )
+
+                def prepare(chunk_ids: Iterable[ChunkId]) -> None:
+                    for passage in catalog.chunks(chunk_ids, OPERATOR).values():
+                        for preparation in preparations:
+                            preparation.keep(passage)
+                    embedder.forget()
+
                 retriever = HybridRetriever(catalog, embedder, self._settings.retrieval)
-                engine, without_blocks = (
+                engine, cold_engine = (
                     Engine(
                         retriever=retriever,
                         embedder=embedder,
                         generator=generator,
                         settings=self._settings.answer,
+                        prepared=sentences,
                     )
-                    for generator in (opened.generator, NoBlocks(opened.generator))
+                    for generator, sentences in (
+                        (opened.generator, prepared),
+                        (NoBlocks(opened.generator), None),
+                    )
                 )
                 yield OpenedCorpus(
                     retriever=retriever,
                     opened=opened,
-                    settings=self._settings.answer,
                     engine=engine,
-                    engine_without_blocks=without_blocks,
+                    cold_engine=cold_engine,
+                    prepare=prepare,
                 )
 
     def stand_in_generator(self) -> Generator:

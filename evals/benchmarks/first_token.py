@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+import random
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from assistant.access import OPERATOR
-from assistant.passages import write_block
-from assistant.prompts.library import prompt_text
 from assistant.retrieval.recency import newest_first
 from assistant.types import Hit, Reply
 from evals.benchmarks.corpora import Asked, day_of_questions, sample_corpus, shared_corpus
@@ -90,7 +89,7 @@ def _opened(workbench: Workbench, asked: Asked) -> Iterator[tuple[OpenedCorpus, 
         workbench.open_corpus(asked.folders) as corpus,
         open_plain_chat(corpus.opened.path, workbench.threads) as chat,
     ):
-        corpus.engine_without_blocks.ask(_OTHER_QUESTION, readable=OPERATOR)
+        corpus.cold_engine.ask(_OTHER_QUESTION, readable=OPERATOR)
         chat.ask(_OTHER_QUESTION, ("The sea is blue.",), max_tokens=1)
         yield corpus, chat
 
@@ -132,18 +131,22 @@ class _Rounds:
         self._baseline_tokens.append(answer.tokens)
         return answer.first_s
 
-    def _keep(self, question: str) -> None:
-        """Have all passages that are found for a question computed."""
-        head = prompt_text("answer_head")
-        for hit in self._hits(question):
-            self._corpus.opened.generator.keep(head, write_block(hit))
+    def _prepare(self, question: str) -> None:
+        """Prepare all passages that are found for a question."""
+        self._corpus.prepare([hit.chunk.chunk_id for hit in self._hits(question)])
 
 
 class _FirstTokenRounds(_Rounds):
     state = (
-        "kept: the passages' keys and values are in memory; cold: head of the prompt only. "
-        "Weights loaded, no answer cached, every first token sampled for its question"
+        "kept: the passages' keys and values are in memory, their sentences' vectors in files; "
+        "cold: nothing but the head of the prompt. Weights loaded, no answer cached, every first "
+        "token sampled for its question"
     )
+
+    def __init__(self, corpus: OpenedCorpus, chat: PlainChat, asked: Asked, threads: int) -> None:
+        super().__init__(corpus, chat, asked, threads)
+        # Neighbours in a suite are often about the same passage.
+        self._drawn = random.Random(SEED).sample(asked.questions, len(asked.questions))
 
     def baseline(self, round_index: int) -> Mapping[str, float]:
         first_s = self._plain_s(self._question(round_index))
@@ -151,8 +154,8 @@ class _FirstTokenRounds(_Rounds):
 
     def plinth(self, round_index: int) -> Mapping[str, float]:
         question = self._question(round_index)
-        cold = self._corpus.engine_without_blocks.ask(question, readable=OPERATOR)
-        self._keep(question)
+        cold = self._corpus.cold_engine.ask(question, readable=OPERATOR)
+        self._prepare(question)
         # What the last question left in the generator's cache must not help.
         self._corpus.engine.ask(_OTHER_QUESTION, readable=OPERATOR)
         kept = self._corpus.engine.ask(question, readable=OPERATOR)
@@ -164,13 +167,13 @@ class _FirstTokenRounds(_Rounds):
         }
 
     def _question(self, round_index: int) -> str:
-        return self._asked.questions[round_index % len(self._asked.questions)]
+        return self._drawn[round_index % len(self._drawn)]
 
 
 class _StreamRounds(_Rounds):
     state = (
-        f"cold at the start; after each question the {POOL} passages found for it are computed and "
-        "kept, as in idle time (not measured). No answer cached"
+        f"cold at the start; after each question the {POOL} passages found for it are prepared, "
+        "as in idle time (not measured). No answer cached"
     )
 
     def baseline(self, round_index: int) -> Mapping[str, float]:
@@ -182,7 +185,7 @@ class _StreamRounds(_Rounds):
             reply = self._corpus.engine.ask(question, readable=OPERATOR)
             self._replies.append(reply)
             first.append(_first_s(reply))
-            self._keep(question)
+            self._prepare(question)
         return self._summed_up(first)
 
     def _questions(self, round_index: int) -> Sequence[str]:

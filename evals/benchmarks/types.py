@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -11,7 +11,7 @@ from typing import Protocol
 
 from assistant.engine import Engine
 from assistant.protocols import Retriever
-from assistant.settings import AnswerSettings
+from assistant.types import ChunkId
 from evals.errors import EvalError
 from models.gguf import Tensor
 from models.protocols import Embedder, Generator
@@ -81,11 +81,12 @@ class OpenedCorpus:
 
     retriever: Retriever
     opened: OpenedGenerator
-    settings: AnswerSettings
     engine: Engine
-    """Uses the passages that the generator holds."""
-    engine_without_blocks: Engine
-    """Computes every passage, whatever the generator holds."""
+    """Uses what is prepared."""
+    cold_engine: Engine
+    """Computes everything, whatever is prepared."""
+    prepare: Callable[[Iterable[ChunkId]], None]
+    """Prepares passages as the idle web app does: keys and values, vectors of sentences."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,9 +5,8 @@ do not depend on how much of the prompt was there already: equal prompts meet eq
 was computed before.
 
 A passage may come as a block: its keys and values were computed once, behind the head alone, and
-are attached at the place where the prompt has it, less the pieces that are not shown. Positions
-inside it stay as they were computed, so what is left out leaves a gap. A block right behind the
-head is exact; a later one does not see the passages before it.
+are attached at the place where the prompt has it, less the pieces that are not shown. A block right
+behind the head is exact; a later one does not see the passages before it.
 
 Several prompts share the cells of one cache, each as a sequence of its own; what two of them begin
 with is there once. Attention adds up 16-bit numbers in the order of the cells, and in company a
@@ -25,12 +24,14 @@ import ctypes
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import llama_cpp
 import numpy as np
 
 from models.errors import ModelFileError
+from models.llama.block_state import StateLayoutError, first_keys, placed, shown_cells
 from models.llama.block_store import State
 from models.llama.model import LlamaModel
 from models.types import FloatVector
@@ -100,6 +101,9 @@ class _Held:
 
 _HEADS_KEPT = 4
 _ABORTED = 2
+_TRIED_TOKENS, _TRIED_POSITION = 16, 777
+_ROUNDING = 2**-7
+"""Of the largest key: what 16-bit numbers and another order of sums may change."""
 
 
 class ComputationCancelled(Exception):
@@ -160,6 +164,7 @@ class LlamaContext:
                 "context: the memory does not suffice; lower models.context_tokens"
             )
         self._memory: Any = llama_cpp.llama_get_memory(self._handle)
+        self._rotation = model.rotation()
         self._batch = llama_cpp.llama_batch_init(BATCH_TOKENS, 0, 1)
         self._logit_rows: list[int] = []
         self._n_vocabulary = model.n_tokens
@@ -228,19 +233,38 @@ class LlamaContext:
 
     def attach(self, sequence: int, block: BlockUnit, state: State) -> None:
         """Put the shown pieces of a block behind what is in a sequence."""
-        memory, scratch, start = self._memory, self.scratch, self._held[sequence].ends[0]
-        if not self._set_state(scratch, state):
+        assert self._rotation is not None  # else no block was ever kept
+        shown = shown_cells(list(map(len, block.pieces)), block.shown)
+        moved = placed(state, self._position(sequence), shown, self._rotation)
+        if not self._set_state(self.scratch, moved):
             raise RuntimeError(f"the saved state of the passage {block.name} does not fit")
-        position = start
-        for index, piece in enumerate(block.pieces):
-            if index not in block.shown:
-                llama_cpp.llama_memory_seq_rm(memory, scratch, position, position + len(piece))
-            position += len(piece)
-        offset = self._position(sequence) - start
-        if offset:
-            llama_cpp.llama_memory_seq_add(memory, scratch, -1, -1, offset)
-        llama_cpp.llama_memory_seq_cp(memory, scratch, sequence, -1, -1)
-        llama_cpp.llama_memory_seq_rm(memory, scratch, -1, -1)
+        llama_cpp.llama_memory_seq_cp(self._memory, self.scratch, sequence, -1, -1)
+        llama_cpp.llama_memory_seq_rm(self._memory, self.scratch, -1, -1)
+
+    @cached_property
+    def moves_blocks(self) -> bool:
+        """Whether a block can be attached elsewhere than where it was computed.
+
+        Found out by trying: some tokens are computed at two places, and the keys of the first
+        layer, which depend on token and place alone, are compared with those that were moved. To
+        be asked while nothing is under way.
+        """
+        if self._rotation is None:
+            return False
+        tokens = tuple(range(_TRIED_TOKENS))
+        here, there = (self._computed_at(position, tokens) for position in (0, _TRIED_POSITION))
+        try:
+            moved = placed(here, _TRIED_POSITION, np.ones(len(tokens), np.bool_), self._rotation)
+            found, wanted = first_keys(moved), first_keys(there)
+        except StateLayoutError:
+            return False
+        return bool(np.abs(found - wanted).max() <= _ROUNDING * np.abs(wanted).max())
+
+    def _computed_at(self, position: int, tokens: Tokens) -> State:
+        self._decode([Part(self.scratch, tokens, wants_logits=False)], [position])
+        state = self._state(self.scratch)
+        llama_cpp.llama_memory_seq_rm(self._memory, self.scratch, -1, -1)
+        return state
 
     def prepare_block(self, sequence: int) -> None:
         """Have the scratch sequence hold a prompt's head alone: a block can be computed there."""
@@ -270,10 +294,12 @@ class LlamaContext:
         Raises:
             ComputationCancelled: some of them may be in the cache; `end` drops them.
         """
+        self._decode(parts, [self._position(part.sequence) for part in parts])
+
+    def _decode(self, parts: Sequence[Part], positions: Sequence[int]) -> None:
         batch, row = self._batch, 0
         self._logit_rows = []
-        for part in parts:
-            position = self._position(part.sequence)
+        for part, position in zip(parts, positions, strict=True):
             for index, token in enumerate(part.tokens, start=row):
                 batch.token[index] = token
                 batch.pos[index] = position + index - row

@@ -165,6 +165,9 @@ class LlamaGeneration:
             return True
         if len(head_tokens) + len(unit.tokens) > self._context_tokens:
             return False
+        if not self._context.moves_blocks:
+            print("this kind of model cannot reuse passages", file=sys.stderr, flush=True)
+            return False
         # With all of them, whatever else wants the processor meanwhile would wait.
         self._context.use_threads(self._spare_threads)
         sequence = self._context.begin((head_tokens, unit))

@@ -11,8 +11,16 @@ from typing import Any
 import llama_cpp
 
 from models.errors import ModelFileError
+from models.llama.block_state import Rotation
 from models.llama.prompt_formats import PromptFormat
 
+_ROTATIONS = {
+    llama_cpp.LLAMA_ROPE_TYPE_NORM: False,
+    llama_cpp.LLAMA_ROPE_TYPE_NEOX: True,
+}
+"""Kinds of rotation, and whether a value's partner is half a head away."""
+_USUAL_BASE = 10_000.0
+_DESCRIPTION_BYTES = 128
 _WARNING_LEVEL = 3
 _ERROR_LEVEL = 4
 _last_errors: deque[str] = deque(maxlen=2)
@@ -102,6 +110,29 @@ class LlamaModel:
     def is_end(self, token: int) -> bool:
         """Tell whether a token ends a reply."""
         return bool(llama_cpp.llama_vocab_is_eog(self._vocabulary, token))
+
+    def rotation(self) -> Rotation | None:
+        """Return how the model turns its keys by position; None if that is not known here."""
+        architecture = self._described("general.architecture")
+        heads = self._described(f"{architecture}.attention.head_count")
+        width = self._described(f"{architecture}.embedding_length")
+        kind = llama_cpp.llama_model_rope_type(self.handle)
+        if kind not in _ROTATIONS or not heads or not width:
+            return None
+        head_size = self._described(f"{architecture}.attention.key_length")
+        return Rotation(
+            head_size=int(head_size or int(width) // int(heads)),
+            base=float(self._described(f"{architecture}.rope.freq_base") or _USUAL_BASE),
+            is_halved=_ROTATIONS[kind],
+        )
+
+    def _described(self, key: str) -> str | None:
+        """Return what the file says of itself under a key."""
+        buffer = ctypes.create_string_buffer(_DESCRIPTION_BYTES)
+        found = llama_cpp.llama_model_meta_val_str(
+            self.handle, key.encode(), buffer, _DESCRIPTION_BYTES
+        )
+        return buffer.value.decode() if found >= 0 else None
 
     def check_format(self, name: str, prompt_format: PromptFormat) -> None:
         """Check that the model knows every control token of its prompt format.

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from assistant.engine import Engine
 from assistant.passages import write_block
 from assistant.prompts.library import prompt_text
 from assistant.settings import AnswerSettings
-from assistant.types import Hit
+from assistant.types import ChunkId, Hit
 from evals.benchmarks.blocks import NoBlocks
 from evals.benchmarks.first_token import A_ROUND, FirstToken, Stream
 from evals.benchmarks.running import run_benchmark
@@ -33,10 +33,14 @@ class Bench:
         self._weights = weights
         self.generator = FakeGenerator()
 
+    def _prepare(self, chunk_ids: Iterable[ChunkId]) -> None:
+        assert list(chunk_ids) == [self._hit.chunk.chunk_id]
+        self.generator.keep(prompt_text("answer_head"), write_block(self._hit))
+
     @contextmanager
     def open_corpus(self, _folders: Sequence[Path]) -> Iterator[OpenedCorpus]:
         retriever, settings = ListRetriever((self._hit,)), AnswerSettings(min_confidence=0.0)
-        engine, without_blocks = (
+        engine, cold_engine = (
             Engine(
                 retriever=retriever,
                 embedder=FakeEmbedder(),
@@ -56,9 +60,9 @@ class Bench:
                 is_fitted=False,
                 reason="",
             ),
-            settings=settings,
             engine=engine,
-            engine_without_blocks=without_blocks,
+            cold_engine=cold_engine,
+            prepare=self._prepare,
         )
 
 
@@ -90,7 +94,7 @@ def test_cold_computes_a_passage_that_the_generator_holds(bench: Bench) -> None:
         assert NoBlocks(bench.generator).holds(prompt_text("answer_head"), [block]) == (False,)
         cold, kept = (
             engine.ask("When does the shop open?", readable=OPERATOR).record.usage
-            for engine in (corpus.engine_without_blocks, corpus.engine)
+            for engine in (corpus.cold_engine, corpus.engine)
         )
     assert cold.prompt_tokens_computed > kept.prompt_tokens_computed
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from models.llama.block_state import (
     positions_of,
     shown_cells,
 )
-from models.llama.context import BlockUnit, LlamaContext
+from models.llama.context import BlockUnit, LlamaContext, Part
 from models.llama.model import LlamaModel
 
 SMOLLM = Rotation(head_size=64, base=100_000.0, is_halved=False)
@@ -25,7 +26,7 @@ HALF_ULP = 2**-10
 
 @pytest.fixture(scope="module")
 def context(model: LlamaModel) -> Iterator[LlamaContext]:
-    context = LlamaContext(model, context_tokens=256, threads=2, is_cancelled=lambda: False)
+    context = LlamaContext(model, context_tokens=1024, threads=2, is_cancelled=lambda: False)
     yield context
     context.close()
 
@@ -38,7 +39,16 @@ def block(model: LlamaModel) -> BlockUnit:
 
 def computed(context: LlamaContext, model: LlamaModel, block: BlockUnit, start: int) -> bytearray:
     head = tuple(model.tokenise("Answer from the documents. " * start)[:start])
-    return context.compute_block(head, block)
+    sequence = context.begin((head, block))
+    try:
+        if not context.units_held(sequence):
+            context.compute([Part(sequence, head)])
+            context.add(sequence, head)
+        context.prepare_block(sequence)
+        context.compute([Part(context.scratch, block.tokens)])
+        return context.take_block(sequence)
+    finally:
+        context.end(sequence)
 
 
 def test_placed_turns_keys_as_computing_them_there_does(
@@ -113,3 +123,26 @@ def test_turned_there_and_back_is_the_same(steps: int, is_halved: bool, seed: in
     there = np.full(3, steps)
     back = rotation.turned(rotation.turned(keys, there), -there)
     assert np.abs(back - keys).max() <= 16 * HALF_ULP
+
+
+def test_model_tells_how_its_keys_are_turned(model: LlamaModel) -> None:
+    assert model.rotation() == SMOLLM
+
+
+@pytest.mark.parametrize(
+    ("rotation", "moves"),
+    [
+        (SMOLLM, True),
+        (None, False),
+        (replace(SMOLLM, base=10_000.0), False),
+        (replace(SMOLLM, is_halved=True), False),
+        (replace(SMOLLM, head_size=32), False),
+    ],
+)
+def test_context_moves_blocks_only_if_that_gives_what_computing_gives(
+    model: LlamaModel, monkeypatch: pytest.MonkeyPatch, rotation: Rotation | None, moves: bool
+) -> None:
+    monkeypatch.setattr(model, "rotation", lambda: rotation)
+    context = LlamaContext(model, context_tokens=1024, threads=2, is_cancelled=lambda: False)
+    assert context.moves_blocks is moves
+    context.close()
