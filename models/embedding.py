@@ -17,6 +17,7 @@ from tokenizers import Tokenizer
 from models.errors import ModelFileError, TextTooLongError
 from models.settings import Precision
 from models.types import EmbedderInfo, FloatMatrix, FloatVector, normalised
+from models.waiting import waiting_policy
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -148,9 +149,7 @@ class SentenceTransformerEmbedder:
         """The loaded model; only ever asked for under the lock."""
         # These take seconds to import. The hub's library would look for newer files.
         os.environ.setdefault("HF_HUB_OFFLINE", "1")
-        # Threads that wait by spinning starve one another as soon as something else computes too
-        # (the generator): a question then took five times the processor time to embed.
-        os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+        os.environ.update(waiting_policy())
         import torch
         from sentence_transformers import SentenceTransformer
         from transformers.utils.logging import disable_progress_bar

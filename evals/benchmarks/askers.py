@@ -1,8 +1,10 @@
 """`askers`: four people ask at once; Plinth against the server of llama-cpp-python.
 
-That server computes one request at a time, behind a lock. On a processor, computing a prompt takes
-nearly the time of its tokens however many prompts are computed together, so batching helps the
-replies; what helps the prompts is passages that were computed before anybody asked.
+That server computes one request at a time, behind a lock, and is shown whole passages. Plinth
+computes all requests together and is shown what choosing sentences leaves of the same passages. How
+much each of both does is told by what is shown whole on both sides: on a processor, computing a
+prompt takes nearly the time of its tokens however many prompts are computed together, so batching
+helps the replies alone.
 """
 
 from __future__ import annotations
@@ -30,6 +32,8 @@ N_ASKERS = 4
 REPLY_TOKENS = 64
 _N_PASSAGES = 3
 _N_LINES = 6
+CHOSEN_LINES = 2
+"""Of each passage: as much as choosing sentences leaves, a third of the tokens."""
 _DEPOTS = ("Gdynia", "Aarhus", "Porto", "Bremen", "Turku")
 
 Command = Callable[[OpenedGenerator, int], Sequence[str]]
@@ -46,6 +50,8 @@ class Askers:
     quantities = (
         Quantity(name="tokens", unit="tokens/s", higher_is_better=True, gate=1.5),
         Quantity(name="first_token", unit="s, p95", higher_is_better=False, gate=2.0),
+        Quantity(name="tokens_whole", unit="tokens/s", higher_is_better=True),
+        Quantity(name="first_token_whole", unit="s, p95", higher_is_better=False),
         Quantity(name="tokens_saved", unit="tokens/s", higher_is_better=True),
         Quantity(name="first_token_saved", unit="s, p95", higher_is_better=False),
     )
@@ -86,9 +92,10 @@ class _AskersRounds:
             "baseline": "llama_cpp.server, streamed chat, flash attention on, batches of 512, "
             "new requests do not interrupt",
             "state": "cold on both sides: weights loaded; instruction new in each round and shared "
-            "by its askers, passages new for each asker and shown in full, none saved",
-            "saved": "tokens_saved and first_token_saved: the same prompts on Plinth's side with "
-            "their passages computed beforehand, against the same cold baseline",
+            "by its askers, passages new for each asker, none saved. The server is shown them "
+            f"whole, Plinth {CHOSEN_LINES} of {_N_LINES} lines of each, as it chooses sentences",
+            "whole": "Plinth is shown the same whole passages",
+            "saved": "whole passages, on Plinth's side computed beforehand",
         }
 
     def warm_up(self) -> None:
@@ -100,15 +107,13 @@ class _AskersRounds:
     def baseline(self, round_index: int) -> Mapping[str, float]:
         tokens, first_token = self._together(self._ask_baseline, self._prompts(round_index))
         return {
-            "tokens": tokens,
-            "first_token": first_token,
-            "tokens_saved": tokens,
-            "first_token_saved": first_token,
+            one.name: tokens if one.higher_is_better else first_token for one in Askers.quantities
         }
 
     def plinth(self, round_index: int) -> Mapping[str, float]:
         prompts = self._prompts(round_index)
-        tokens, first_token = self._together(self._ask_plinth, prompts)
+        tokens, first_token = self._together(self._ask_plinth, list(map(chosen, prompts)))
+        tokens_whole, first_token_whole = self._together(self._ask_plinth, prompts)
         saved = [with_blocks(prompt, index) for index, prompt in enumerate(prompts)]
         for prompt in saved:
             for block in prompt.passages:
@@ -121,6 +126,8 @@ class _AskersRounds:
         return {
             "tokens": tokens,
             "first_token": first_token,
+            "tokens_whole": tokens_whole,
+            "first_token_whole": first_token_whole,
             "tokens_saved": tokens_saved,
             "first_token_saved": first_token_saved,
         }
@@ -160,7 +167,7 @@ class _AskersRounds:
             first_s = time.perf_counter() if first_s is None else first_s
         ended_s, done = time.perf_counter(), stream.result()
         self._tokens = {
-            "prompt": f"about {done.prompt_tokens} tokens each, {_N_PASSAGES} passages",
+            "prompt": f"whole about {done.prompt_tokens} tokens each, {_N_PASSAGES} passages",
             "reply": f"at most {REPLY_TOKENS} tokens each",
         }
         return Reply(
@@ -190,6 +197,12 @@ def asker_prompt(mark: str, asker_index: int) -> Prompt:
         passages=tuple(passages),
         question="Write the numbers from 1 to 100, separated by commas, and nothing else.",
     )
+
+
+def chosen(prompt: Prompt) -> Prompt:
+    """Return a prompt with what choosing sentences leaves of its passages."""
+    passages = ("\n".join(str(one).split("\n")[:CHOSEN_LINES]) for one in prompt.passages)
+    return replace(prompt, passages=tuple(passages))
 
 
 def with_blocks(prompt: Prompt, asker_index: int) -> Prompt:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from evals.benchmarks.types import NeedMissingError
+from models.waiting import library_defaults
 
 _HOST = "127.0.0.1"
 _NEEDED = ("fastapi", "pydantic_settings", "sse_starlette", "starlette_context", "uvicorn")
@@ -79,7 +80,9 @@ def open_server(command: Sequence[str]) -> Iterator[int]:
         free.bind((_HOST, 0))
         port = int(free.getsockname()[1])
     with tempfile.TemporaryFile() as said:
-        process = subprocess.Popen([*command, "--port", str(port)], stdout=said, stderr=said)
+        process = subprocess.Popen(
+            [*command, "--port", str(port)], stdout=said, stderr=said, env=library_defaults()
+        )
         try:
             until_s = time.monotonic() + _START_TIMEOUT_S
             while not _listens(port):

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from evals.benchmarks.types import NeedMissingError
+from models.waiting import library_defaults
 
 _CHILD = """
 import json, sys, time
@@ -114,7 +115,12 @@ def open_plain_chat(weights: Path, threads: int) -> Iterator[PlainChat]:
     """Start the baseline's process with a weight file; it ends with the context."""
     command = [sys.executable, "-c", _CHILD]
     with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8"
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        encoding="utf-8",
+        env=library_defaults(),
     ) as child:
         try:
             yield PlainChat(child, weights, threads)

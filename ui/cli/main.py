@@ -10,6 +10,7 @@ import typer
 
 from assistant.errors import AssistantError
 from models.errors import ModelError
+from models.waiting import waiting_policy
 from ui.cli.terminal import log_level, printable
 
 EXIT_ERROR = 1
@@ -65,7 +66,7 @@ def main() -> None:
         format="%(levelname)s %(name)s: %(message)s",
     )
     # Threads of torch and FAISS that wait by spinning starve whatever else computes here.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    os.environ.update(waiting_policy())
     try:
         build_app()()
     except (AssistantError, ModelError) as error:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from evals.benchmarks import chat_server
-from evals.benchmarks.askers import N_ASKERS, Askers, asker_prompt, with_blocks
+from evals.benchmarks.askers import N_ASKERS, Askers, asker_prompt, chosen, with_blocks
 from evals.benchmarks.chat_server import llama_server_command
 from evals.benchmarks.running import run_benchmark
 from evals.benchmarks.types import NeedMissingError, OpenedGenerator, Result, Status
@@ -83,7 +83,9 @@ def run(tmp_path: Path) -> Callable[..., Result]:
 def test_askers_measures_both_sides_and_says_how(run: Callable[..., Result]) -> None:
     result = run()
     names = [one.quantity.name for one in result.measured]
-    assert names == ["tokens", "first_token", "tokens_saved", "first_token_saved"]
+    assert names == [
+        f"{name}{of}" for of in ("", "_whole", "_saved") for name in ("tokens", "first_token")
+    ]
     assert all(one.baseline > 0 and one.plinth > 0 for one in result.measured)
     # The same cold baseline stands beside both.
     assert result.measured[0].baseline == result.measured[2].baseline
@@ -141,6 +143,13 @@ def test_askers_share_the_head_of_a_round_and_nothing_else() -> None:
     assert len({prompt.head for prompt in prompts}) == 2
     passages = [passage for prompt in prompts for passage in prompt.passages]
     assert len(set(passages)) == len(passages) == 2 * N_ASKERS * 3
+
+
+def test_chosen_prompt_shows_a_third_of_the_lines() -> None:
+    prompt = asker_prompt("a", 1)
+    for whole, part in zip(prompt.passages, chosen(prompt).passages, strict=True):
+        assert str(whole).startswith(str(part))
+        assert 3 * len(str(part).split("\n")) == len(str(whole).split("\n"))
 
 
 def test_prompt_with_blocks_shows_the_same_texts() -> None:

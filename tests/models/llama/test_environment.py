@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from models.llama.environment import computing_environment
+from models.waiting import library_defaults, waiting_policy
 
 
 @pytest.fixture(autouse=True)
@@ -34,3 +35,21 @@ def test_the_rest_is_inherited_but_not_where_modules_lie(monkeypatch: pytest.Mon
     found = computing_environment()
     assert found["PLINTH_X"] == "kept"
     assert found["PYTHONPATH"] != "/elsewhere"
+
+
+def test_what_this_process_waits_by_is_inherited_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = computing_environment()
+    for name, value in waiting_policy().items():  # as the embedder does when it is loaded
+        monkeypatch.setenv(name, value)
+    assert computing_environment() == before
+
+
+def test_programs_of_others_are_run_with_their_own_defaults(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name, value in waiting_policy().items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("PLINTH_X", "kept")
+    found = library_defaults()
+    assert "PLINTH_X" in found
+    assert not {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT"} & set(found)
