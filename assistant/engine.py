@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
-import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 
 from assistant.access import ReadableSet
 from assistant.answer_text import (
@@ -18,7 +16,6 @@ from assistant.answer_text import (
 from assistant.cancellation import Cancellation
 from assistant.confidence import confidence
 from assistant.context import (
-    Context,
     build_context,
     choose_hits,
     score_rest,
@@ -35,7 +32,8 @@ from assistant.evidence.sentences import (
 )
 from assistant.evidence.vectors import SentenceVectors
 from assistant.passages import label, write_block
-from assistant.prompts.library import prompt_text, prompt_version
+from assistant.progress import Progress
+from assistant.prompts.library import prompt_text
 from assistant.protocols import Retriever
 from assistant.question import AnswerForm, answer_form, check_question, resolve_follow_up
 from assistant.retrieval.recency import newest_first
@@ -48,17 +46,12 @@ from assistant.types import (
     ChunkId,
     Citation,
     Hit,
-    ModelRecord,
-    Passage,
-    Record,
     Reply,
     Support,
-    Timings,
     Turn,
-    Usage,
 )
 from models.protocols import Embedder, Generator
-from models.types import FinishReason, Generation, GenerationRequest, Probe, Prompt
+from models.types import FinishReason, GenerationRequest, Probe, Prompt
 
 POOL = 10
 """Passages retrieved and reported; the evidence is chosen among them."""
@@ -70,31 +63,6 @@ _ITEM_NUMBER = re.compile(r"^\d{1,2}[.)]\s+", re.MULTILINE)
 
 def _ignore(_event: object) -> None:
     """Listen to nothing."""
-
-
-@dataclass(slots=True)
-class _Progress:
-    """One question on its way; filled step by step, then frozen into its `Record`."""
-
-    question: str
-    started: float = field(default_factory=time.perf_counter)
-    resolved: str = ""
-    hits: tuple[Hit, ...] = ()
-    evidence: tuple[int, ...] = ()
-    """Indexes of the hits used as evidence."""
-    context: Context | None = None
-    generation: Generation | None = None
-    judged: set[str] = field(default_factory=set)
-    """Sentences read so far, also those that were left out as repetitions."""
-    verdicts: list[tuple[str, Verdict]] = field(default_factory=list)
-    signals: dict[str, float] = field(default_factory=dict)
-    retrieve_ms: float = 0.0
-    evidence_ms: float | None = None
-    ttft_ms: float | None = None
-    verified_ms: float | None = None
-
-    def elapsed_ms(self) -> float:
-        return (time.perf_counter() - self.started) * 1000
 
 
 class Engine:
@@ -177,12 +145,13 @@ class Engine:
         listener: Listener,
         cancellation: Cancellation,
     ) -> Reply:
-        progress = _Progress(check_question(question, max_chars=self._settings.max_question_chars))
+        progress = Progress(check_question(question, max_chars=self._settings.max_question_chars))
         progress.resolved = resolve_follow_up(
             progress.question, history, self._generator, cancellation
         )
         listener(QuestionResolved(question=progress.resolved))
         hits = self._retriever.retrieve(progress.resolved, POOL, readable)
+        progress.index_generation = self._retriever.index_generation
         progress.hits = newest_first(progress.resolved, hits)
         progress.retrieve_ms = progress.elapsed_ms()
         cancellation.check()
@@ -194,7 +163,7 @@ class Engine:
         return self._conclude(progress)
 
     def _choose_evidence(
-        self, progress: _Progress, listener: Listener, cancellation: Cancellation
+        self, progress: Progress, listener: Listener, cancellation: Cancellation
     ) -> ShownEvidence:
         """Tell the best evidence as soon as it is certain, then choose what the model is shown."""
         progress.evidence = choose_hits(progress.hits, self._settings)
@@ -243,7 +212,7 @@ class Engine:
 
     def _generate(
         self,
-        progress: _Progress,
+        progress: Progress,
         shown: ShownEvidence,
         listener: Listener,
         cancellation: Cancellation,
@@ -281,7 +250,7 @@ class Engine:
     def _check(
         self,
         sentences: Sequence[str],
-        progress: _Progress,
+        progress: Progress,
         shown: ShownEvidence,
         listener: Listener,
     ) -> None:
@@ -311,7 +280,7 @@ class Engine:
                 )
             )
 
-    def _conclude(self, progress: _Progress) -> Reply:
+    def _conclude(self, progress: Progress) -> Reply:
         generation = progress.generation
         assert generation is not None
         kept = [
@@ -352,67 +321,20 @@ class Engine:
             text=join_sentences([sentence.text for sentence in sentences]),
             sentences=tuple(sentences),
             citations=tuple(citations),
-            record=self._record(progress),
+            record=progress.record(self._generator.info, self._embedder.info),
         )
 
-    def _proof(self, progress: _Progress, verdicts: Sequence[Verdict]) -> float:
+    def _proof(self, progress: Progress, verdicts: Sequence[Verdict]) -> float:
         """Return the cosine of the question and the cited sentence nearest to it; 0 without one."""
         vector = self._embedder.embed_query(progress.resolved)
         cited = [sentence for verdict in verdicts for sentence in verdict.evidence]
         return max((float(sentence.vector @ vector) for sentence in cited), default=0.0)
 
-    def _abstain(self, progress: _Progress, reason: AbstentionReason) -> Abstention:
+    def _abstain(self, progress: Progress, reason: AbstentionReason) -> Abstention:
         return Abstention(
             text=abstention_text(progress.resolved),
             reason=reason,
-            record=self._record(progress),
-        )
-
-    def _record(self, progress: _Progress) -> Record:
-        generator, embedder = self._generator.info, self._embedder.info
-        generation = progress.generation
-        shown_of = {hit_index: place for place, hit_index in enumerate(progress.evidence)}
-        context = progress.context
-        return Record(
-            question=progress.question,
-            resolved_question=progress.resolved,
-            passages=tuple(
-                Passage(
-                    hit=hit,
-                    shown=context.shown_spans(shown_of[index])
-                    if context is not None and index in shown_of
-                    else (),
-                )
-                for index, hit in enumerate(progress.hits)
-            ),
-            confidence=confidence(progress.signals) if generation is not None else 0.0,
-            timings=Timings(
-                retrieve_ms=progress.retrieve_ms,
-                evidence_ms=progress.evidence_ms,
-                ttft_ms=progress.ttft_ms,
-                verified_ms=progress.verified_ms,
-                total_ms=progress.elapsed_ms(),
-            ),
-            usage=Usage()
-            if generation is None
-            else Usage(
-                prompt_tokens=generation.prompt_tokens,
-                prompt_tokens_computed=generation.prompt_tokens_computed,
-                completion_tokens=generation.completion_tokens,
-            ),
-            model=ModelRecord(
-                generator=generator.name,
-                generator_sha256=generator.sha256,
-                embedder=embedder.name,
-                prompt_version=prompt_version(),
-            ),
-            index_generation=self._retriever.index_generation,
-            withheld=tuple(
-                text
-                for text, verdict in progress.verdicts
-                if verdict.support is Support.UNSUPPORTED
-            ),
-            signals=progress.signals,
+            record=progress.record(self._generator.info, self._embedder.info),
         )
 
 
