@@ -88,7 +88,7 @@ class Engine:
             embedder: The one the index was made with.
             generator: Phrases.
             settings: How to answer.
-            on_evidence: Told which passages each answer is made from.
+            on_evidence: Told which passages were found for each question, its evidence first.
             prepared: Sentences' vectors that need not be computed.
         """
         self._retriever = retriever
@@ -168,7 +168,8 @@ class Engine:
         """Tell the best evidence as soon as it is certain, then choose what the model is shown."""
         progress.evidence = choose_hits(progress.hits, self._settings)
         hits = [progress.hits[index] for index in progress.evidence]
-        self._on_evidence([hit.chunk.chunk_id for hit in hits])
+        rest = [hit for index, hit in enumerate(progress.hits) if index not in progress.evidence]
+        self._on_evidence([hit.chunk.chunk_id for hit in (*hits, *rest)])
         split = split_sentences(hits)
         weights = StemWeights(sentence.stems for sentence in split)
         query_vector = self._embedder.embed_query(progress.resolved)

@@ -172,9 +172,9 @@ class Warmer:
             self._thread.join()
 
     def note_use(self, chunk_ids: Iterable[ChunkId]) -> None:
-        """Prefer these passages; from any thread."""
+        """Prefer these passages, the first ones most; from any thread."""
         with self._lock:
-            for chunk_id in chunk_ids:
+            for chunk_id in reversed(tuple(chunk_ids)):
                 self._used[chunk_id] = None
                 self._used.move_to_end(chunk_id)
             while len(self._used) > USED_KEPT:
