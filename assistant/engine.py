@@ -168,8 +168,8 @@ class Engine:
         """Tell the best evidence as soon as it is certain, then choose what the model is shown."""
         progress.evidence = choose_hits(progress.hits, self._settings)
         hits = [progress.hits[index] for index in progress.evidence]
-        rest = [hit for index, hit in enumerate(progress.hits) if index not in progress.evidence]
-        self._on_evidence([hit.chunk.chunk_id for hit in (*hits, *rest)])
+        others = [hit for index, hit in enumerate(progress.hits) if index not in progress.evidence]
+        self._on_evidence([hit.chunk.chunk_id for hit in (*hits, *others)])
         split = split_sentences(hits)
         weights = StemWeights(sentence.stems for sentence in split)
         query_vector = self._embedder.embed_query(progress.resolved)

@@ -6,6 +6,7 @@ were just used as evidence come first, then the newest ones.
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
@@ -14,6 +15,7 @@ from itertools import islice
 from typing import Any, Protocol
 
 from assistant.access import OPERATOR
+from assistant.errors import StoreError
 from assistant.evidence.prepared import PreparedSentences
 from assistant.evidence.sentences import split_sentences
 from assistant.evidence.vectors import SentenceVectors
@@ -25,6 +27,7 @@ from assistant.types import ChunkId
 from models.errors import ModelError
 from models.protocols import Embedder, Generator
 
+_LOG = logging.getLogger(__name__)
 LOOKS_S = 2.0
 """Between looks at a corpus that has nothing new."""
 BATCH = 64
@@ -66,10 +69,11 @@ class Blocks:
         """Take the parts.
 
         Args:
-            catalog: Knows how much is kept.
+            catalog: Knows how much is kept, and whether a passage is still there.
             generator: Computes and keeps, and gives way to questions by itself.
             disk_bytes: Its budget.
         """
+        self._catalog = catalog
         self._kept = catalog.blocks
         self._generator = generator
         self._disk_bytes = disk_bytes
@@ -81,7 +85,11 @@ class Blocks:
 
     def keep(self, passage: ReadableChunk) -> bool:
         """Have the generator keep a passage."""
-        return self._generator.keep(self._head, write_block(passage))
+        is_kept = self._generator.keep(self._head, write_block(passage))
+        if not self._catalog.chunks([passage.chunk.chunk_id], OPERATOR):
+            # Deleted meanwhile, and what belonged to it, too, maybe before this was written.
+            self._kept.drop(passage.chunk)
+        return is_kept
 
 
 class Sentences:
@@ -149,6 +157,7 @@ class Warmer:
         self._lock = threading.Lock()
         self._used: OrderedDict[ChunkId, None] = OrderedDict()
         self._n_refused = 0
+        self._generation: int | None = None
         self._closing = threading.Event()
         self._progress = WarmingProgress(n_kept=0, n_chunks=0, is_full=False, error=None)
         self._thread = threading.Thread(target=self._run, name="warming", daemon=True)
@@ -181,17 +190,23 @@ class Warmer:
                 self._used.popitem(last=False)
 
     def _run(self) -> None:
-        generation = None
-        try:
-            while not self._closing.is_set():
-                current = self._catalog.current_generation()
-                if current != generation:
-                    generation = current if self._warm_corpus() else None
-                elif not self._warm_used():
-                    self._closing.wait(LOOKS_S)
-        except ModelError as error:
-            if not self._closing.is_set():
-                self._note(error=str(error))
+        while not self._closing.is_set():
+            try:
+                self._look()
+            except ModelError as error:
+                if not self._closing.is_set():
+                    self._note(error=str(error))
+                return
+            except StoreError as error:  # a busy catalog, a full disk: later it may be otherwise
+                _LOG.warning("passages are not prepared for the moment: %s", error)
+                self._closing.wait(LOOKS_S)
+
+    def _look(self) -> None:
+        current = self._catalog.current_generation()
+        if current != self._generation:
+            self._generation = current if self._warm_corpus() else None
+        elif not self._warm_used():
+            self._closing.wait(LOOKS_S)
 
     def _warm_corpus(self) -> bool:
         """Keep the newest passages up to the budget; False if that was interrupted by a change."""
@@ -226,7 +241,10 @@ class Warmer:
             is_kept = self._preparation.keep(passage)
             self._n_refused = 0 if is_kept else self._n_refused + 1
             if self._n_refused == REFUSED:
-                raise ModelError("the disk takes no more prepared passages; make room on it")
+                raise ModelError(
+                    "passages cannot be prepared: the disk takes no more of them, or the model "
+                    "cannot use them; the log of the generator says which"
+                )
 
     def _note(self, **changes: Any) -> None:
         self._progress = replace(self._progress, **changes)

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Sequence
+
+from assistant.errors import StoreError
+
+_LOG = logging.getLogger(__name__)
 
 LOOKS_S = 1.0
 """Between two looks at the generation of the index."""
@@ -46,4 +51,7 @@ class GenerationWatch:
 
     def _run(self) -> None:
         while not self._closing.wait(LOOKS_S):
-            self.look()
+            try:
+                self.look()
+            except StoreError as error:
+                _LOG.warning("whether documents have changed is not known: %s", error)

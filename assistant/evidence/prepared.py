@@ -19,6 +19,7 @@ import numpy as np
 from assistant.evidence.sentences import Sentence
 from assistant.evidence.vectors import SentenceVectors
 from assistant.passages import Located
+from assistant.store.files import total_bytes
 from assistant.types import Chunk
 from models.types import EmbedderInfo, FloatMatrix
 
@@ -53,7 +54,7 @@ class PreparedSentences:
 
     def n_bytes(self) -> int:
         """Return the size of all files, those of other embedders included."""
-        return sum(path.stat().st_size for path in self._folder.glob(f"*/*{SUFFIX}"))
+        return total_bytes(self._folder.glob(f"*/*{SUFFIX}"))
 
     def save(self, chunk: Chunk, texts: Sequence[str], vectors: FloatMatrix) -> int:
         """Keep the vectors of a chunk's sentences and return how many bytes they take.

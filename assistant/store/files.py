@@ -6,6 +6,7 @@ import hashlib
 import os
 import tempfile
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from assistant.errors import StoreError
@@ -77,10 +78,21 @@ def is_intact(path: Path, sha256: str) -> bool:
         _INTACT.pop(path, None)
         if hashlib.file_digest(file, "sha256").hexdigest() != sha256:
             return False
+        if not os.fstat(file.fileno()).st_nlink:
+            raise FileNotFoundError(f"{str(path)!r} was removed while it was read")
         if _identity(file.fileno()) != identity:
             return False  # it was written while it was read
     _INTACT[path] = (sha256, identity)
     return True
+
+
+def total_bytes(paths: Iterable[Path]) -> int:
+    """Return the size of files, without those that are removed meanwhile."""
+    total = 0
+    for path in paths:
+        with suppress(OSError):
+            total += path.stat().st_size
+    return total
 
 
 def _identity(fd: int) -> _Identity:

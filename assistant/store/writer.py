@@ -194,9 +194,9 @@ class CatalogWriter:
         self._folder.remove_except(refresh.segments)
         for version in gone - self._kept:
             self._originals.remove(version)
-        self._remove_blocks()
         if gone or has_removed:
             self._database.forget_deleted()
+        self._remove_blocks()
 
     def _remove_blocks(self) -> None:
         with self._database.reading() as session:

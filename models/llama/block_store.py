@@ -58,6 +58,11 @@ class BlockStore:
         self._memory_bytes = memory_bytes
         self._memory: OrderedDict[BlockPlace, State] = OrderedDict()
 
+    def trim(self) -> None:
+        """Delete what is over the budget, which may have been larger before."""
+        if self._folder is not None:
+            self._make_room(0)
+
     def holds(self, place: BlockPlace) -> bool:
         """Tell whether a block is kept."""
         path = self._path(place)

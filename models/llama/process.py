@@ -138,16 +138,18 @@ class GeneratorProcess:
         )
         self._model = model
         blocks = opening["blocks"]
+        store = BlockStore(
+            None if blocks["folder"] is None else Path(blocks["folder"]),
+            disk_bytes=blocks["disk_bytes"],
+            memory_bytes=blocks["memory_bytes"],
+        )
+        store.trim()
         self._generation = LlamaGeneration(
             model,
             context,
             prompt_format,
             context_tokens=opening["context_tokens"],
-            blocks=BlockStore(
-                None if blocks["folder"] is None else Path(blocks["folder"]),
-                disk_bytes=blocks["disk_bytes"],
-                memory_bytes=blocks["memory_bytes"],
-            ),
+            blocks=store,
             blocks_key=blocks["key"],
             threads=opening["threads"],
         )

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from assistant.access import OPERATOR
+from assistant.errors import StoreError
 from assistant.evidence.prepared import PreparedSentences
 from assistant.evidence.sentences import split_sentences
 from assistant.store.layout import Layout
@@ -157,7 +158,7 @@ def test_warmer_ends_with_a_word_when_the_disk_takes_no_more(writer: CatalogWrit
         keeper.wait_for(4, 3, 2)
         warmer.join()
         assert warmer.progress.error is not None
-        assert "make room" in warmer.progress.error
+        assert "the disk takes no more" in warmer.progress.error
     assert keeper.names == ["4", "3", "2"]
 
 
@@ -259,3 +260,37 @@ def test_prepared_sentences_do_not_count_as_blocks(writer: CatalogWriter, folder
     (passage,) = passages(writer).values()
     Preparing(writer, folder).sentences.keep(passage)
     assert writer.catalog.blocks.n_bytes() == 0
+
+
+def test_block_of_a_document_that_is_deleted_meanwhile_is_not_left_behind(
+    writer: CatalogWriter, tmp_path: Path
+) -> None:
+    publish(writer, "docs", a="Leave is 25 days.")
+    (passage,) = writer.catalog.chunks([ChunkId(1)], OPERATOR).values()
+    folder = Layout(tmp_path / "data").blocks
+
+    class Late(FakeGenerator):
+        def keep(self, head: str, block: Block) -> bool:
+            (document,) = writer.catalog.list_documents(OPERATOR)
+            writer.delete_document(document.document_id)
+            (folder / block.name).parent.mkdir(parents=True)
+            (folder / f"{block.name}-ab.kv").write_bytes(b"numbers")
+            return super().keep(head, block)
+
+    Blocks(writer.catalog, Late(), disk_bytes=GIGABYTE).keep(passage)
+    assert list(folder.rglob("*")) == []
+
+
+def test_warmer_goes_on_after_the_catalog_could_not_be_read(writer: CatalogWriter) -> None:
+    publish(writer, "docs", a="Leave is 25 days.")
+    keeper, failed = Keeper(), threading.Event()
+
+    def is_busy() -> bool:
+        if failed.is_set():
+            return False
+        failed.set()
+        raise StoreError("busy")
+
+    with warming(writer, keeper, is_busy=is_busy) as warmer:
+        keeper.wait_for(1)
+        assert warmer.progress.error is None

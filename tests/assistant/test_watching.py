@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import threading
 
+from assistant.errors import StoreError
 from assistant.watching import GenerationWatch
 
 
@@ -41,3 +42,19 @@ def test_thread_looks_until_it_is_closed() -> None:
 
 def test_close_of_one_that_was_not_started_returns() -> None:
     GenerationWatch(Corpus().current, []).close()
+
+
+def test_thread_goes_on_after_the_catalog_could_not_be_read() -> None:
+    corpus, dropped, failed = Corpus(), threading.Event(), threading.Event()
+
+    def current() -> int:
+        if threading.current_thread() is threading.main_thread() or failed.is_set():
+            return corpus.current()
+        failed.set()
+        raise StoreError("busy")
+
+    watch = GenerationWatch(current, [dropped.set])
+    corpus.generation = 5
+    watch.start()
+    assert dropped.wait(30)
+    watch.close()

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from assistant.store import files
-from assistant.store.files import is_intact, write_durably
+from assistant.store.files import is_intact, total_bytes, write_durably
 
 
 @pytest.fixture
@@ -68,3 +68,24 @@ def test_is_intact_of_a_file_written_meanwhile_is_false(
 def test_is_intact_of_a_file_that_is_gone_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         is_intact(tmp_path / "gone", "0" * 64)
+
+
+def test_is_intact_of_a_file_removed_meanwhile_says_that_it_is_gone(
+    written: tuple[Path, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, sha256 = written
+    digest = files.hashlib.file_digest
+
+    def removed(*args: object) -> object:
+        found = digest(*args)
+        path.unlink()
+        return found
+
+    monkeypatch.setattr(files.hashlib, "file_digest", removed)
+    with pytest.raises(FileNotFoundError):
+        is_intact(path, sha256)
+
+
+def test_total_bytes_leaves_out_what_is_gone(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"123")
+    assert total_bytes([tmp_path / "a", tmp_path / "gone"]) == 3

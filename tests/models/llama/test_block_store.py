@@ -106,3 +106,14 @@ def test_without_a_folder_blocks_are_in_memory() -> None:
     assert blocks.holds(ONE)
     assert blocks.load(ONE) == STATE
     assert blocks.load(TWO) is None
+
+
+def test_trim_brings_the_files_within_a_smaller_budget(tmp_path: Path) -> None:
+    for seconds, place in enumerate((ONE, TWO, THREE)):
+        store(tmp_path).save(place, STATE)
+        age(tmp_path, place, 1000 + seconds)
+    store(tmp_path, n_files=1).trim()
+    assert [store(tmp_path).holds(place) for place in (ONE, TWO, THREE)] == [False, False, True]
+    store(tmp_path, n_files=0).trim()
+    assert not store(tmp_path).holds(THREE)
+    store(None).trim()
