@@ -57,7 +57,7 @@ def test_doctor_repair_makes_a_damaged_index_anew_and_nothing_else(
     assert asking("search", "hotel limit").exit_code == 1
     done = asking("doctor", "--repair")
     assert done.exit_code == 0
-    assert "ok    repair: index rebuilt from the catalog as generation 2: 3 chunks" in done.stdout
+    assert "ok    repair: index rebuilt from the catalog as generation 3: 3 chunks" in done.stdout
     assert "travel.md" in asking("search", "hotel limit").stdout
     assert asking("docs", "list", "--json").stdout == documents
     assert {path.name for path in (data_dir / "originals").rglob("*")} == originals

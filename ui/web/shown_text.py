@@ -12,6 +12,7 @@ import unicodedata
 _ACTIVE = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~:$&\"'@/=^])")
 """Signs that Markdown, Streamlit's directives or its shortcodes could take for their own."""
 _LINK = re.compile(r"(?i)\b(https?|ftp|mailto|www)")
+_MAIL = re.compile(r"@(?=\w)")
 ZERO_WIDTH_NON_JOINER = "\u200c"
 
 
@@ -43,6 +44,7 @@ def shortened(text: str, n_chars: int) -> str:
 def _escaped(text: str) -> str:
     # A bare address becomes a link without any sign that could be escaped.
     text = _LINK.sub(lambda match: match[0][0] + ZERO_WIDTH_NON_JOINER + match[0][1:], text)
+    text = _MAIL.sub(f"@{ZERO_WIDTH_NON_JOINER}", text)
     return _ACTIVE.sub(r"\\\1", text)
 
 

@@ -48,6 +48,12 @@ def test_plain_leaves_no_address_that_becomes_a_link() -> None:
         assert scheme not in plain(f"{scheme}.evil.example")
 
 
+def test_plain_leaves_no_mail_address_that_becomes_a_link() -> None:
+    shown = plain("Ask anna@shop.example or @home.")
+    assert f"\\@{ZERO_WIDTH_NON_JOINER}shop" in shown
+    assert rendered(shown) == "Ask anna@shop.example or @home."
+
+
 def test_plain_keeps_line_breaks_where_wanted() -> None:
     assert plain("a\n b", lines=True) == "a  \nb"
     assert plain("a\n b") == "a b"
