@@ -75,20 +75,21 @@ def positions_of(state: State) -> NDArray[np.int64]:
 
 
 def first_keys(state: State) -> NDArray[np.float16]:
-    """Return the keys of the first layer, shape [cells, values of all heads]."""
+    """Return the keys of the first layer by position, shape [cells, values of all heads]."""
     cells = _cells(state)
     start = _COUNT_AT + 4 + cells.nbytes + 8
     row_bytes = _row_bytes(state, start)
-    return _rows(state, start + _LAYER.size, len(cells), row_bytes)
+    return _rows(state, start + _LAYER.size, len(cells), row_bytes)[_by_position(cells)]
 
 
 def placed(state: State, start: int, shown: Mask, rotation: Rotation) -> State:
     """Return a state whose shown cells follow one another from a position on.
 
     Args:
-        state: Of a passage, as llama.cpp wrote it.
+        state: Of a passage, as llama.cpp wrote it: in the order of the cache, which need not be
+            that of the positions.
         start: New position of the first shown cell.
-        shown: Of each cell, whether it is part of the result; at least one is.
+        shown: Of each token, whether it is part of the result; at least one is.
         rotation: Of the model.
 
     Raises:
@@ -97,9 +98,10 @@ def placed(state: State, start: int, shown: Mask, rotation: Rotation) -> State:
     cells = _cells(state)
     if len(shown) != len(cells) or not shown.any():
         raise StateLayoutError(f"{len(cells)} cells, of which {int(shown.sum())} are to be shown")
-    moved = cells[shown]
+    chosen = _by_position(cells)[shown]
+    moved = cells[chosen]
     moved["position"] = start + np.arange(len(moved))
-    steps = moved["position"].astype(np.int64) - cells["position"][shown]
+    steps = moved["position"].astype(np.int64) - cells["position"][chosen]
     at = _COUNT_AT + 4 + cells.nbytes
     is_transposed, n_layers = struct.unpack_from("<II", state, at)
     if is_transposed:
@@ -115,7 +117,7 @@ def placed(state: State, start: int, shown: Mask, rotation: Rotation) -> State:
         row_bytes = _row_bytes(state, at)
         parts.append(bytes(state[at : at + _LAYER.size]))
         at += _LAYER.size
-        rows = _rows(state, at, len(cells), row_bytes)[shown]
+        rows = _rows(state, at, len(cells), row_bytes)[chosen]
         parts.append((rotation.turned(rows, steps) if index < n_layers else rows).tobytes())
         at += len(cells) * row_bytes
     if at != len(state):
@@ -141,6 +143,10 @@ def _cells(state: State) -> NDArray[np.void]:
     if not (cells["n_sequences"] == 1).all():
         raise StateLayoutError("a cell belongs to several sequences")
     return cells
+
+
+def _by_position(cells: NDArray[np.void]) -> NDArray[np.intp]:
+    return np.argsort(cells["position"])
 
 
 def _row_bytes(state: State, at: int) -> int:

@@ -115,6 +115,7 @@ class LlamaContext:
 
     A prompt's life: `begin` gives it a sequence; its units are computed or attached, and each is
     `add`ed when it is complete; `end` frees the sequence and keeps the prompt for the next one.
+    Each has a scratch sequence besides, for a block on its way into the prompt.
     """
 
     def __init__(
@@ -147,7 +148,7 @@ class LlamaContext:
         params = llama_cpp.llama_context_default_params()
         params.n_ctx = context_tokens
         params.n_batch = params.n_ubatch = BATCH_TOKENS
-        params.n_seq_max = parallel + 1
+        params.n_seq_max = 2 * parallel
         # Else a part of a sequence cannot be copied to another.
         params.kv_unified = True
         params.n_threads = params.n_threads_batch = threads
@@ -171,8 +172,6 @@ class LlamaContext:
         self._held = [_Held() for _ in range(parallel)]
         self._under_way: set[int] = set()
         self._heads: OrderedDict[Tokens, State] = OrderedDict()
-        self.scratch = parallel
-        """The sequence of a block on its way into a prompt."""
 
     def close(self) -> None:
         """Free the cache."""
@@ -212,6 +211,7 @@ class LlamaContext:
     def end(self, sequence: int) -> None:
         """Free a sequence; its complete units stay until the next prompt begins."""
         self._under_way.discard(sequence)
+        self._empty(self._scratch(sequence))
         self._truncate(sequence, len(self._held[sequence].units))
 
     def units_held(self, sequence: int) -> int:
@@ -236,10 +236,11 @@ class LlamaContext:
         assert self._rotation is not None  # else no block was ever kept
         shown = shown_cells(list(map(len, block.pieces)), block.shown)
         moved = placed(state, self._position(sequence), shown, self._rotation)
-        if not self._set_state(self.scratch, moved):
+        scratch = self._scratch(sequence)
+        if not self._set_state(scratch, moved):
             raise RuntimeError(f"the saved state of the passage {block.name} does not fit")
-        llama_cpp.llama_memory_seq_cp(self._memory, self.scratch, sequence, -1, -1)
-        llama_cpp.llama_memory_seq_rm(self._memory, self.scratch, -1, -1)
+        llama_cpp.llama_memory_seq_cp(self._memory, scratch, sequence, -1, -1)
+        self._empty(scratch)
 
     @cached_property
     def moves_blocks(self) -> bool:
@@ -261,24 +262,27 @@ class LlamaContext:
         return bool(np.abs(found - wanted).max() <= _ROUNDING * np.abs(wanted).max())
 
     def _computed_at(self, position: int, tokens: Tokens) -> State:
-        self._decode([Part(self.scratch, tokens, wants_logits=False)], [position])
-        state = self._state(self.scratch)
-        llama_cpp.llama_memory_seq_rm(self._memory, self.scratch, -1, -1)
-        return state
+        scratch = self._scratch(0)
+        try:
+            self._decode([Part(scratch, tokens, wants_logits=False)], [position])
+            return self._state(scratch)
+        finally:
+            self._empty(scratch)
 
-    def prepare_block(self, sequence: int) -> None:
-        """Have the scratch sequence hold a prompt's head alone: a block can be computed there."""
-        llama_cpp.llama_memory_seq_rm(self._memory, self.scratch, -1, -1)
-        llama_cpp.llama_memory_seq_cp(
-            self._memory, sequence, self.scratch, 0, self._held[sequence].ends[0]
-        )
+    def prepare_block(self, sequence: int) -> int:
+        """Return a prompt's scratch sequence, which holds its head alone: a block's place."""
+        scratch = self._scratch(sequence)
+        self._empty(scratch)
+        head_end = self._held[sequence].ends[0]
+        llama_cpp.llama_memory_seq_cp(self._memory, sequence, scratch, 0, head_end)
+        return scratch
 
     def take_block(self, sequence: int) -> State:
         """Return the state of what was computed in the scratch sequence, which is empty then."""
-        scratch, head_end = self.scratch, self._held[sequence].ends[0]
+        scratch, head_end = self._scratch(sequence), self._held[sequence].ends[0]
         llama_cpp.llama_memory_seq_rm(self._memory, scratch, 0, head_end)
         state = self._state(scratch)
-        llama_cpp.llama_memory_seq_rm(self._memory, scratch, -1, -1)
+        self._empty(scratch)
         return state
 
     def use_threads(self, threads: int) -> None:
@@ -323,6 +327,12 @@ class LlamaContext:
         """
         pointer = llama_cpp.llama_get_logits_ith(self._handle, self._logit_rows[part_index])
         return np.ctypeslib.as_array(pointer, shape=(self._n_vocabulary,))
+
+    def _scratch(self, sequence: int) -> int:
+        return len(self._held) + sequence
+
+    def _empty(self, sequence: int) -> None:
+        llama_cpp.llama_memory_seq_rm(self._memory, sequence, -1, -1)
 
     def _position(self, sequence: int) -> int:
         """Return the position behind all that is in a sequence."""

@@ -192,9 +192,13 @@ class LlamaGeneration:
         started_s = time.perf_counter()
         units = self.render(request.prompt)
         probe = self._render_probe(request.probe) if request.probe else ()
-        # A block is in the cache as a whole before its hidden pieces are removed.
-        whole_tokens = sum(len(u.tokens) if isinstance(u, BlockUnit) else len(u) for u in units)
-        needed_tokens = whole_tokens + request.max_tokens + len(probe)
+        prompt_tokens = sum(map(len, units))
+        # A block that is missing is computed as a whole, with the head alone in the cache.
+        blocks = [len(unit.tokens) for unit in units if isinstance(unit, BlockUnit)]
+        needed_tokens = max(
+            len(units[0]) + max(blocks, default=0),
+            prompt_tokens + request.max_tokens + len(probe),
+        )
         if needed_tokens > self._context_tokens:
             raise ContextOverflowError(
                 needed_tokens=needed_tokens, context_tokens=self._context_tokens
@@ -204,7 +208,7 @@ class LlamaGeneration:
             units=units,
             probe=probe,
             needed_tokens=needed_tokens,
-            progress=Progress(prompt_tokens=sum(map(len, units)), started_s=started_s),
+            progress=Progress(prompt_tokens=prompt_tokens, started_s=started_s),
         )
 
     def generate(self, plan: Plan, emit: Callable[[str], None]) -> Steps[Generation]:
@@ -283,8 +287,8 @@ class LlamaGeneration:
 
     def _compute_block(self, sequence: int, block: BlockUnit) -> Steps[State]:
         """Compute a block, shown or not, behind a prompt's head and return its state."""
-        self._context.prepare_block(sequence)
-        yield Part(self._context.scratch, block.tokens, wants_logits=False)
+        scratch = self._context.prepare_block(sequence)
+        yield Part(scratch, block.tokens, wants_logits=False)
         return self._context.take_block(sequence)
 
     def _place(self, head: Tokens, block: BlockUnit) -> BlockPlace:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -44,8 +45,8 @@ def computed(context: LlamaContext, model: LlamaModel, block: BlockUnit, start: 
         if not context.units_held(sequence):
             context.compute([Part(sequence, head)])
             context.add(sequence, head)
-        context.prepare_block(sequence)
-        context.compute([Part(context.scratch, block.tokens)])
+        scratch = context.prepare_block(sequence)
+        context.compute([Part(scratch, block.tokens)])
         return context.take_block(sequence)
     finally:
         context.end(sequence)
@@ -87,6 +88,39 @@ def test_placed_leaves_out_what_is_not_shown_without_a_gap(
     assert len(cut) < len(state)
     # The first piece has not moved.
     assert (first_keys(cut)[: lengths[0]] == first_keys(state)[: lengths[0]]).all()
+
+
+def in_cell_order(state: bytearray, order: list[int]) -> bytearray:
+    """Return a state as llama.cpp writes it if its cells lie in another order in the cache."""
+    n_cells = len(order)
+    cells_at, layers_at = 16, 16 + 12 * n_cells
+    result = bytearray(state)
+
+    def reorder(start: int, row_bytes: int) -> None:
+        for index, source in enumerate(order):
+            begin = start + source * row_bytes
+            to = start + index * row_bytes
+            result[to : to + row_bytes] = state[begin : begin + row_bytes]
+
+    reorder(cells_at, 12)
+    at = layers_at + 8
+    while at < len(state):
+        (row_bytes,) = struct.unpack_from("<Q", state, at + 4)
+        reorder(at + 12, row_bytes)
+        at += 12 + n_cells * row_bytes
+    return result
+
+
+def test_placed_does_not_depend_on_where_the_cells_lie_in_the_cache(
+    context: LlamaContext, model: LlamaModel, block: BlockUnit
+) -> None:
+    state = computed(context, model, block, 7)
+    order = np.random.default_rng(3).permutation(len(block)).tolist()
+    scattered = in_cell_order(state, order)
+    assert positions_of(scattered).tolist() == [7 + index for index in order]
+    assert (first_keys(scattered) == first_keys(state)).all()
+    shown = shown_cells([len(piece) for piece in block.pieces], (0, 2))
+    assert placed(scattered, 93, shown, SMOLLM) == placed(state, 93, shown, SMOLLM)
 
 
 def test_placed_of_bytes_that_are_no_state_is_refused(

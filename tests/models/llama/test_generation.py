@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import replace
 
 import llama_cpp
@@ -11,7 +12,9 @@ import pytest
 from models.errors import ContextOverflowError, ModelFileError
 from models.llama import scheduler
 from models.llama.context import BlockUnit, ComputationCancelled, LlamaContext, Part
+from models.llama.generation import Steps
 from models.llama.model import LlamaModel
+from models.llama.scheduler import first_part
 from models.types import Block, FinishReason, Generation, GenerationRequest, Probe, Prompt
 from tests.models.llama.conftest import CONTEXT_TOKENS, LEAVE, OTHER, REQUEST, TRAIN, Bench
 
@@ -212,10 +215,92 @@ def test_cancelled_keeping_leaves_the_next_run_right(bench: Bench) -> None:
     assert replace(again, prompt_tokens_computed=first.prompt_tokens_computed) == first
 
 
+LONG_TEXT = " and so on" * 200
+LONG_BLOCK = replace(LEAVE_BLOCK, pieces=(*LEAVE_BLOCK.pieces, LONG_TEXT))
+
+
+def given_up_in_its_block(bench: Bench, steps: Steps[bool] | Steps[Generation]) -> None:
+    bench.context.compute([first_part(next(steps), 500)])
+    with contextlib.suppress(ComputationCancelled, StopIteration):
+        steps.throw(ComputationCancelled())
+
+
+@pytest.mark.parametrize("is_kept", [True, False])
+def test_block_that_was_given_up_leaves_its_cells_to_the_next_run(
+    bench: Bench, model: LlamaModel, is_kept: bool
+) -> None:
+    request = replace(REQUEST, prompt=replace(REQUEST.prompt, passages=(LONG_TEXT,)))
+    fresh = Bench(model)
+    expected = fresh.run(request)
+    fresh.context.close()
+    assert bench.context.moves_blocks
+    bench.run(REQUEST)
+    generation, head = bench.generation, REQUEST.prompt.head
+    with_block = replace(REQUEST, prompt=replace(REQUEST.prompt, passages=(LONG_BLOCK,)))
+    given_up_in_its_block(
+        bench,
+        generation.keep(head, LONG_BLOCK)
+        if is_kept
+        else generation.generate(generation.plan(with_block), lambda _: None),
+    )
+    after = bench.run(request)
+    assert after.prompt_tokens_computed < expected.prompt_tokens_computed
+    assert replace(after, prompt_tokens_computed=expected.prompt_tokens_computed) == expected
+    assert bench.keep(head, LONG_BLOCK)
+
+
+def test_trying_whether_blocks_move_can_be_given_up_and_done_again(
+    bench: Bench, cold: Generation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decode = llama_cpp.llama_decode
+
+    def cancelled_behind_it(*args: object) -> int:
+        status = int(decode(*args))
+        bench.switch.calls_left = 0
+        return status
+
+    bench.run(OTHER)
+    with monkeypatch.context() as patched:
+        patched.setattr(llama_cpp, "llama_decode", cancelled_behind_it)
+        with pytest.raises(ComputationCancelled):
+            bench.keep(REQUEST.prompt.head, LEAVE_BLOCK)
+    bench.switch.calls_left = None
+    after = bench.run(REQUEST)
+    assert replace(after, prompt_tokens_computed=cold.prompt_tokens) == cold
+    assert bench.keep(REQUEST.prompt.head, LEAVE_BLOCK)
+
+
 def test_block_over_the_context_is_not_kept(bench: Bench) -> None:
     endless = replace(TRAIN_BLOCK, pieces=(" and so on" * CONTEXT_TOKENS,), shown=(0,))
     assert not bench.keep(BLOCKS.prompt.head, endless)
     assert bench.keep(BLOCKS.prompt.head, TRAIN_BLOCK)
+
+
+def test_prompt_whose_long_blocks_would_not_fit_whole_is_answered(bench: Bench) -> None:
+    head = REQUEST.prompt.head
+    blocks = tuple(replace(LONG_BLOCK, name=f"1/{n}", shown=(0, 1)) for n in range(3))
+    request = replace(REQUEST, prompt=replace(REQUEST.prompt, passages=blocks))
+    plan = bench.generation.plan(request)
+    assert sum(len(u.tokens) for u in plan.units if isinstance(u, BlockUnit)) > CONTEXT_TOKENS
+    missing = bench.run(request)
+    assert missing.finish_reason is not FinishReason.CANCELLED
+    for block in blocks:
+        assert bench.keep(head, block)
+    kept = bench.run(request)
+    assert replace(kept, prompt_tokens_computed=missing.prompt_tokens_computed) == missing
+
+
+def test_block_that_fills_the_context_behind_the_head_is_computed(bench: Bench) -> None:
+    def with_filling(n_words: int) -> GenerationRequest:
+        block = replace(LEAVE_BLOCK, pieces=(*LEAVE_BLOCK.pieces, " a" * n_words))
+        return replace(REQUEST, prompt=replace(REQUEST.prompt, passages=(block,)))
+
+    n_words = CONTEXT_TOKENS
+    with pytest.raises(ContextOverflowError) as caught:
+        bench.run(with_filling(n_words))
+    n_words -= caught.value.needed_tokens - CONTEXT_TOKENS
+    assert bench.generation.plan(with_filling(n_words)).needed_tokens == CONTEXT_TOKENS
+    assert bench.run(with_filling(n_words)).text
 
 
 def test_overflow_counts_hidden_pieces_which_are_in_the_cache_for_a_moment(bench: Bench) -> None:

@@ -270,6 +270,21 @@ class TestRealModel:
         desk.finish()
         assert desk.done[1].text == alone[LONG].text
 
+    def test_missing_blocks_are_computed_in_the_cells_that_others_leave(self, desk: Desk) -> None:
+        filling = " and so on" * 150
+        blocks = tuple(
+            replace(BLOCK, name=f"1/{n}", pieces=(*BLOCK.pieces, filling)) for n in range(3)
+        )
+        with_blocks = replace(LONG, prompt=replace(LONG.prompt, passages=blocks))
+        rest = CONTEXT_TOKENS - desk.bench.generation.plan(with_blocks).needed_tokens
+        passages = (filling, LEAVE, TRAIN)
+        beside = replace(LONG, prompt=replace(LONG.prompt, passages=passages))
+        needed = desk.bench.generation.plan(beside).needed_tokens - beside.max_tokens
+        desk.ask(1, replace(beside, max_tokens=rest - needed))
+        desk.ask(2, with_blocks)
+        desk.finish()  # both begin at once: together they need the context to its last cell
+        assert "27" in desk.done[2].text
+
     def test_too_long_a_request_is_refused_at_once(self, desk: Desk) -> None:
         with pytest.raises(ContextOverflowError):
             desk.ask(1, replace(OTHER, max_tokens=CONTEXT_TOKENS))
@@ -295,6 +310,34 @@ class TestRealModel:
         assert "27" in expected.text
         saved = expected.prompt_tokens_computed - desk.done[3].prompt_tokens_computed
         assert saved >= (len(BLOCK.pieces) if is_kept else 0)
+
+    def test_block_is_computed_to_its_end_while_another_one_is_attached(self, desk: Desk) -> None:
+        pieces = (*BLOCK.pieces, " Trains are booked in second class." * 20)
+        missing = replace(BLOCK, name="1/2", pieces=pieces)
+        slow, quick = (
+            replace(LONG, prompt=replace(LONG.prompt, passages=(block,)))
+            for block in (missing, BLOCK)
+        )
+        desk.bench.keep(quick.prompt.head, BLOCK)
+        desk.ask(1, replace(LONG, max_tokens=100))
+        desk.step_until(1)
+        desk.ask(2, slow)
+        desk.scheduler.step()  # a slice of its block, beside the reply
+        desk.ask(3, quick)
+        desk.finish()
+        assert "27" in desk.done[2].text
+        assert "27" in desk.done[3].text
+
+    def test_two_missing_blocks_are_computed_by_turns(self, desk: Desk) -> None:
+        desk.ask(1, replace(LONG, max_tokens=100))
+        desk.step_until(1)
+        for request_id, filling in ((2, " Trains are booked."), (3, " Flights are rare.")):
+            block = replace(BLOCK, name="1/2", pieces=(*BLOCK.pieces, filling * 30))
+            desk.ask(request_id, replace(LONG, prompt=replace(LONG.prompt, passages=(block,))))
+            desk.scheduler.step()
+        desk.finish()
+        assert "27" in desk.done[2].text
+        assert "27" in desk.done[3].text
 
     def test_computation_that_fails_is_nobody_s_result(
         self, desk: Desk, monkeypatch: pytest.MonkeyPatch
