@@ -29,6 +29,8 @@ SETTINGS = {
     "PLINTH_MODELS__GENERATOR": "smollm2-135m-instruct",
     # The small model's right answers are rarely sure ones; pages are tested here, not answers.
     "PLINTH_ANSWER__MIN_CONFIDENCE": "0.05",
+    # What happens while an answer is written is tested; one from memory is there at once.
+    "PLINTH_ANSWER__KEPT_REPLY_BYTES": "0",
 }
 PDF_QUESTION = "For how many weeks is the full salary paid during illness after probation?"
 """The small model answers it with a sentence of `employee-handbook.pdf`, page 3."""

@@ -15,7 +15,7 @@ from ui.web.resources import open_resources
     [
         (
             WarmingProgress(n_kept=3, n_chunks=1200, is_full=False, error=None),
-            "Preparing passages for fast answers: 3 of 1,200 passages.",
+            "Preparing fast answers: 3 of 1,200 passages.",
         ),
         (
             WarmingProgress(n_kept=12, n_chunks=12, is_full=False, error=None),

@@ -34,10 +34,7 @@ def described(progress: WarmingProgress) -> str:
     if progress.is_full:
         return f":material/bolt: {done} are prepared for fast answers; more do not fit the budget."
     if _goes_on(progress):
-        return (
-            f":material/bolt: Preparing passages for fast answers: {done}. Everything can be "
-            "asked about meanwhile."
-        )
+        return f":material/bolt: Preparing fast answers: {done}. You can ask meanwhile."
     return f":material/bolt: All {progress.n_chunks:,} passages are prepared for fast answers."
 
 
