@@ -9,6 +9,7 @@ import pytest
 
 import evals.benchmarks.registry as registry
 import models.fitting.fit as fitting
+from assistant.access import OPERATOR
 from evals.benchmarks.types import NeedMissingError
 from models.fitting.recipes import PLAIN
 from models.settings import ModelsSettings
@@ -156,3 +157,20 @@ def test_bench_weights_compares_two_files_of_a_real_model(
     assert conditions["baseline_sha256"] != conditions["plinth_sha256"]
     assert conditions["tokens_computed"] == conditions["tokens_shown"] > 512
     assert all(ratio > 0 for ratio in value["quantities"]["prefill"]["ratios"])
+
+
+@pytest.mark.model
+def test_bench_workbench_opens_documents_that_are_asked_about_cold_and_prepared(
+    weights: Callable[[str], Path], tmp_path: Path
+) -> None:
+    generator = weights("smollm2-135m-instruct/SmolLM2-135M-Instruct.Q4_1.gguf").parent
+    weights("all-minilm-l6-v2/model.safetensors")
+    (tmp_path / "shop.md").write_text("The shop has a counter of oak. It opens at nine.\n")
+    models = ModelsSettings(dir=generator.parent, generator=generator.name, fitted="off")
+    question = "When does the shop open?"
+    with MachineWorkbench(Settings(models=models)).open_corpus([tmp_path]) as corpus:
+        cold = corpus.cold_engine.ask(question, readable=OPERATOR).record.usage
+        hits = corpus.retriever.retrieve(question, 3, OPERATOR)
+        corpus.prepare([hit.chunk.chunk_id for hit in hits])
+        kept = corpus.engine.ask(question, readable=OPERATOR).record.usage
+    assert 0 < kept.prompt_tokens_computed < cold.prompt_tokens_computed
