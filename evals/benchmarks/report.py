@@ -28,6 +28,16 @@ def benchmarks_to_json(benchmarks: Sequence[Benchmark]) -> dict[str, Any]:
     }
 
 
+def list_lines(benchmarks: Sequence[Benchmark]) -> Iterator[str]:
+    """Yield what there is to run, with the gates, as lines of text."""
+    for benchmark in benchmarks:
+        yield f"{benchmark.name}: {benchmark.title}"
+        for one in benchmark.quantities:
+            if one.gate is not None:
+                limit = "" if one.limit is None else f", at most {one.limit:.0f} {one.unit}"
+                yield f"  {one.name} at least {one.gate:.2f} x{limit}"
+
+
 def result_lines(result: Result) -> Iterator[str]:
     """Yield a result as lines of text."""
     yield f"{result.name}: {result.title}"

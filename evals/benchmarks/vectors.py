@@ -75,7 +75,7 @@ def _quantities(rows: int) -> tuple[Quantity, ...]:
         )
 
     return (
-        quantity("p95", "ms", 15, higher=False),
+        quantity("p95", "ms", 30, higher=False),
         quantity("memory", "MB", 1 / 0.45, higher=False),
         Quantity(name=f"resident_{label}", unit="MB", higher_is_better=False),
         quantity("recall10", "share", 0.97, higher=True),

@@ -35,7 +35,12 @@ def bench(
     Example: plinth bench weights --rounds 7
     """
     from evals.benchmarks.registry import find_benchmarks
-    from evals.benchmarks.report import benchmarks_to_json, result_lines, results_to_json
+    from evals.benchmarks.report import (
+        benchmarks_to_json,
+        list_lines,
+        result_lines,
+        results_to_json,
+    )
     from evals.benchmarks.running import run_benchmark
     from evals.benchmarks.types import Status
 
@@ -43,8 +48,8 @@ def bench(
     if list_only:
         if as_json:
             print_json(benchmarks_to_json(chosen))
-        for benchmark in () if as_json else chosen:
-            print(f"{benchmark.name}: {benchmark.title}")
+        for line in () if as_json else list_lines(chosen):
+            print(line)
         return
     workbench = MachineWorkbench(load_settings(data_dir))
     results = []
