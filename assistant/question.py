@@ -15,9 +15,9 @@ from models.protocols import Generator
 from models.types import GenerationRequest, Prompt
 
 RESOLVE_TOKENS = 60
-TURNS_USED = 4
+LEAST_TURNS = 4
 TURN_CHARS = 400
-"""Earlier turns given for resolving a follow-up, and how much of each."""
+"""Latest turns given for resolving a follow-up, if there are as many, and how much of each."""
 
 _FACT = re.compile(
     r"^(?:who|whom|whose|when|where|which|how\s+(?:many|much|long|often|old|far|soon|late|early|big|large|high)|"
@@ -169,19 +169,20 @@ def resolve_follow_up(
     earlier one, or is no question any more. Then the earlier question is put before one that leans
     on it, which retrieval and the model both understand; any other stays as it is.
     """
-    earlier = [turn for turn in history if turn.content.strip()][-TURNS_USED:]
+    earlier = _latest([turn for turn in history if turn.content.strip()])
     asked = [turn.content for turn in earlier if turn.role == "user"]
     if not asked or not is_follow_up(question):
         return question
-    conversation = "\n".join(
+    turns = [
         f"{'User' if turn.role == 'user' else 'Assistant'}: {turn.content[:TURN_CHARS]}"
         for turn in earlier
-    )
+    ]
     request = GenerationRequest(
         prompt=Prompt(
             head=prompt_text("resolve_head"),
-            passages=(),
-            question=prompt_text("resolve").format(conversation=conversation, question=question),
+            passages=tuple(turns),
+            question=prompt_text("resolve").format(question=question),
+            grows=True,
         ),
         max_tokens=RESOLVE_TOKENS,
         stop=("\n",),
@@ -191,7 +192,7 @@ def resolve_follow_up(
     cancellation.stops(stream.cancel)
     rewritten = stream.result().text.strip().strip('"')
     cancellation.check()
-    known = set(stems(words(conversation + " " + question)))
+    known = set(stems(words(" ".join([*turns, question]))))
     kept = set(stems([w for w in content_words(question) if not _REPLACEABLE.fullmatch(w)]))
     used = set(stems(content_words(rewritten)))
     leans = _leans(question)
@@ -200,6 +201,16 @@ def resolve_follow_up(
     if is_question and says_more and used <= known and kept <= set(stems(words(rewritten))):
         return rewritten
     return f"{asked[-1].rstrip()} {question}" if leans else question
+
+
+def _latest(turns: Sequence[Turn]) -> Sequence[Turn]:
+    """Return the last turns, between `LEAST_TURNS` and nearly twice as many.
+
+    They begin with the same turn for several questions, so that only what is new of them has to be
+    read by the model.
+    """
+    n_left_out = max(0, len(turns) - LEAST_TURNS) // LEAST_TURNS * LEAST_TURNS
+    return turns[n_left_out:]
 
 
 def _leans(question: str) -> bool:

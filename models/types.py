@@ -42,6 +42,9 @@ class Prompt:
     """Evidence texts, unnumbered and independent of their position; may be empty."""
     question: str
     """Everything after the passages: the question and how to answer it."""
+    grows: bool = False
+    """A later prompt is expected to begin with this head and these passages and to have more, as a
+    conversation does: what was computed for them is remembered, if they are texts."""
 
     def __repr__(self) -> str:
         sizes = [

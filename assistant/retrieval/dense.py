@@ -15,13 +15,14 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from assistant.retrieval.cores import on_all_cores
 from assistant.retrieval.view import ListsView, Rows, SegmentView, View
 from assistant.store.postings import Int64s
 from models.types import FloatVector
 
 EXHAUSTIVE_ROWS = 4096
 """So many readable chunks in segments with codes are all scored: reading codes is no faster."""
-READ_SHARE = 2
+READ_SHARE = 4
 """Of the codes one in so many is read, counted in readable rows: those in the nearest lists."""
 LEAST_READ = 131_072
 """At least so many readable rows, if there are as many: the fewer there are, the less the nearness
@@ -29,7 +30,7 @@ of a list says about what is in it."""
 RESCORED = 3
 """For each row asked for, so many candidates of all segments with codes are scored exactly."""
 LEAST_RESCORED = 600
-UNEVEN = 4
+UNEVEN = 3
 """One segment may give so many times its share of the candidates."""
 
 Floats = NDArray[np.float64]
@@ -83,14 +84,21 @@ def _near(
     of_each = min(wanted, max(n, UNEVEN * wanted // len(parts)))
     nearness = [lists.codes.nearness(query) for _, lists in parts]
     chosen = _nearest_lists([lists.counts for _, lists in parts], nearness)
-    candidates = [
-        (part, *lists.codes.candidates(query, numbers, near[numbers], part.readable, of_each))
+    read = [
+        (part, lists, numbers, near[numbers])
         for (part, lists), near, numbers in zip(parts, nearness, chosen, strict=True)
         if len(numbers)
     ]
-    scores = np.concatenate([about for _, _, about in candidates])
-    cut = _nth_best(scores, wanted)
-    return [_scored(part, query, np.sort(rows[about >= cut])) for part, rows, about in candidates]
+
+    def candidates(
+        one: tuple[SegmentView, ListsView, Int64s, Scores],
+    ) -> tuple[SegmentView, Int64s, Scores]:
+        part, lists, numbers, near = one
+        return part, *lists.codes.candidates(query, numbers, near, lists.mask, of_each)
+
+    found = on_all_cores(candidates, read)
+    cut = _nth_best(np.concatenate([about for _, _, about in found]), wanted)
+    return [_scored(part, query, np.sort(rows[about >= cut])) for part, rows, about in found]
 
 
 def _nearest_lists(counts: Sequence[Int64s], nearness: Sequence[Scores]) -> list[Int64s]:

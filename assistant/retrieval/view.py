@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assistant.errors import IndexDamagedError
-from assistant.store.codes import Codes
+from assistant.store.codes import Codes, Mask
 from assistant.store.postings import Int64s
 from assistant.store.segments import REBUILD, Segment, held
 
@@ -24,6 +24,7 @@ class ListsView:
     codes: Codes
     counts: Int64s
     """Readable rows of each list."""
+    mask: Mask
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -81,7 +82,7 @@ def build_view(segments: Sequence[Segment], readable_ids: Int64s) -> View:
         readable = held(segment.chunk_ids, readable_ids)
         n_here = int(np.count_nonzero(readable))
         codes = segment.vectors.codes if segment.vectors else None
-        lists = ListsView(codes, codes.count(readable)) if codes else None
+        lists = ListsView(codes, codes.count(readable), codes.mask(readable)) if codes else None
         views.append(SegmentView(segment, n_rows, readable, n_here, lists))
         n_rows += len(readable)
         n_readable += n_here

@@ -31,7 +31,7 @@ MAX_SEGMENTS = 12
 visits every segment."""
 MERGED_SEGMENTS = 6
 """What a merge leaves of these, about; the gap to the maximum makes merges rare."""
-SEGMENT_CHUNKS = 65_536
+SEGMENT_CHUNKS = 131_072
 """Most chunks of a segment: deleting a document rewrites the segments that hold its chunks, so this
 bounds what that costs, however large the corpus is."""
 BUILD_CHUNKS = 20_000

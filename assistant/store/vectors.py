@@ -14,13 +14,14 @@ from typing import Any
 import numpy as np
 
 from assistant.store.codes import (
-    TRAINING_ROWS,
+    TRAINED_SHARE,
     Codes,
     Scores,
     empty_codes,
     load_faiss,
     one_thread,
     products,
+    products_at,
     read_codes,
 )
 from assistant.store.postings import Int64s
@@ -28,8 +29,8 @@ from models.types import FloatMatrix, FloatVector
 
 LEAST_CODED = 16_384
 """Fewer vectors are all read."""
-COPIED_SHARE = 3
-"""Below one row in so many, the wanted rows are copied together; else all are scored."""
+PICKED_SHARE = 3
+"""Below one row in so many, the wanted rows are read alone; else all are scored."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,7 +40,7 @@ class Vectors:
     index: Any
     """`faiss.IndexFlatIP` or `faiss.IndexRefineFlat`: all of what the file holds."""
     matrix: FloatMatrix
-    """The vectors, exact and read-only, shape [rows, dim]."""
+    """The vectors, exact and read-only, contiguous, shape [rows, dim]."""
     codes: Codes | None
     """None where there are few vectors."""
 
@@ -51,8 +52,8 @@ class Vectors:
 
         A score depends on its row's vector and the query alone, to the last bit.
         """
-        if len(rows) * COPIED_SHARE < len(self.matrix):
-            return products(query, np.ascontiguousarray(self.matrix[rows]))
+        if len(rows) * PICKED_SHARE < len(self.matrix):
+            return products_at(query, self.matrix, rows)
         return products(query, self.matrix)[rows]
 
 
@@ -72,7 +73,7 @@ def build_vectors(matrix: FloatMatrix) -> Vectors:
             index = faiss.IndexFlatIP(dim)
         else:
             index = faiss.IndexRefineFlat(empty_codes(n, dim))
-            index.train(contiguous[:: max(1, n // TRAINING_ROWS)])
+            index.train(contiguous[::TRAINED_SHARE])
         index.add(contiguous)
     return _of(index)
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import faiss
 from pypdf import PdfReader
+from pypdf.errors import PyPdfError
 from sentence_transformers import SentenceTransformer
 
 from models.types import FloatMatrix
@@ -30,20 +32,34 @@ class PlainEmbedder:
         return rows
 
 
-def plain_ingest(embedder: PlainEmbedder, files: Sequence[Path]) -> tuple[list[str], Any]:
-    """Return all chunks of PDF files and a FAISS index of their vectors."""
-    index = faiss.IndexFlatIP(embedder.dim)
-    chunks: list[str] = []
+@dataclass(frozen=True, slots=True)
+class PlainCorpus:
+    """What the loop makes of some files."""
+
+    chunks: list[str]
+    index: Any
+    """`faiss.IndexFlatIP`, a row for each chunk."""
+    unread: list[Path]
+    """Files that pypdf gave up on; nothing of them is in the index."""
+
+
+def plain_ingest(embedder: PlainEmbedder, files: Sequence[Path]) -> PlainCorpus:
+    """Return all chunks of PDF files and an index of their vectors."""
+    corpus = PlainCorpus([], faiss.IndexFlatIP(embedder.dim), [])
     for file in files:
-        own = [
-            chunk
-            for page in PdfReader(file).pages
-            for chunk in word_chunks(page.extract_text() or "")
-        ]
+        try:
+            own = [
+                chunk
+                for page in PdfReader(file).pages
+                for chunk in word_chunks(page.extract_text() or "")
+            ]
+        except PyPdfError:
+            corpus.unread.append(file)
+            continue
         if own:
-            index.add(embedder.encode(own))
-        chunks.extend(own)
-    return chunks, index
+            corpus.index.add(embedder.encode(own))
+        corpus.chunks.extend(own)
+    return corpus
 
 
 def word_chunks(text: str) -> list[str]:

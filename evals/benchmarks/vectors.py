@@ -139,7 +139,7 @@ class _VectorRounds:
             "vectors": f"{self._vectors.source}, moved by random noise to the number wanted",
             "dimensions": self._vectors.stored.shape[1],
             "queries": f"{len(self._vectors.queries)} sentences kept out, one at a time",
-            "threads": 1,
+            "threads": "1 for FAISS, which is slower with more for a single query; Plinth: all",
             "nearest": N_NEAREST,
             "memory": "of its own, which the system cannot take back, after all queries",
             "resident": "the same with the mapped pages of files, which the system can take back",

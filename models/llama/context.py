@@ -25,6 +25,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import accumulate
 from typing import Any
 
 import llama_cpp
@@ -99,7 +100,8 @@ class _Held:
         return n_common
 
 
-_HEADS_KEPT = 4
+_REMEMBERED_BYTES = 128 * 2**20
+"""Of beginnings of prompts: some heads and conversations. The newest is kept at any size."""
 _ABORTED = 2
 _TRIED_TOKENS, _TRIED_POSITION = 16, 777
 _ROUNDING = 2**-7
@@ -171,7 +173,7 @@ class LlamaContext:
         self._n_vocabulary = model.n_tokens
         self._held = [_Held() for _ in range(parallel)]
         self._under_way: set[int] = set()
-        self._heads: OrderedDict[Tokens, State] = OrderedDict()
+        self._remembered: OrderedDict[tuple[Unit, ...], State] = OrderedDict()
 
     def close(self) -> None:
         """Free the cache."""
@@ -187,7 +189,8 @@ class LlamaContext:
         alone = not self._under_way
         lengths = [held.begins(units, alone=alone) for held in self._held]
         donor = max(range(len(lengths)), key=lengths.__getitem__)
-        n_units = lengths[donor]
+        remembered = self._remembered_beginning(units)
+        n_units = lengths[donor] if lengths[donor] >= len(remembered) else 0
         sequence = donor
         if donor in self._under_way:
             sequence = next(s for s in range(len(self._held)) if s not in self._under_way)
@@ -199,7 +202,7 @@ class LlamaContext:
         elif n_units:
             n_units = self._truncate(sequence, n_units)
         if not n_units:
-            self._restore_head(sequence, units[0])
+            self._restore(sequence, remembered)
         for running in self._under_way:
             self._held[running].is_alone = False
         held = self._held[sequence]
@@ -226,10 +229,25 @@ class LlamaContext:
         if not held.is_alone:
             return
         held.n_alone += 1
-        if len(held.units) == 1 and not isinstance(unit, BlockUnit):
-            self._heads[unit] = self._state(sequence)
-            if len(self._heads) > _HEADS_KEPT:
-                self._heads.popitem(last=False)
+        if held.n_alone == 1:
+            self.remember(sequence)
+
+    def remember(self, sequence: int) -> None:
+        """Keep the complete units of a sequence for later prompts, which may begin with them.
+
+        Not those that were computed in company, nor those of which one is a block: it is kept
+        elsewhere. Of a conversation that goes on the latest state is kept alone.
+        """
+        held = self._held[sequence]
+        units = tuple(held.units)
+        is_kept = units in self._remembered or any(isinstance(unit, BlockUnit) for unit in units)
+        if is_kept or held.n_alone < len(units):
+            return
+        for n_units in range(2, len(units)):
+            self._remembered.pop(units[:n_units], None)
+        self._remembered[units] = self._state(sequence)
+        while len(self._remembered) > 1 and self._remembered_bytes() > _REMEMBERED_BYTES:
+            self._remembered.popitem(last=False)
 
     def attach(self, sequence: int, block: BlockUnit, state: State) -> None:
         """Put the shown pieces of a block behind what is in a sequence."""
@@ -355,16 +373,24 @@ class LlamaContext:
         held.units, held.ends = source.units[:n_units], source.ends[:n_units]
         llama_cpp.llama_memory_seq_cp(self._memory, donor, sequence, 0, held.end)
 
-    def _restore_head(self, sequence: int, head: Unit) -> None:
-        """Put a head that was computed before in an empty sequence."""
+    def _remembered_beginning(self, units: Sequence[Unit]) -> tuple[Unit, ...]:
+        """Return the most first units of a prompt, less its last, that are remembered."""
+        beginnings = [tuple(units[:n_units]) for n_units in range(1, len(units))]
+        found = [one for one in beginnings if one in self._remembered]
+        for one in found:
+            self._remembered.move_to_end(one)
+        return found[-1] if found else ()
+
+    def _remembered_bytes(self) -> int:
+        return sum(map(len, self._remembered.values()))
+
+    def _restore(self, sequence: int, remembered: tuple[Unit, ...]) -> None:
+        """Put what is remembered, if anything, in an empty sequence."""
         if not self._under_way:
             llama_cpp.llama_memory_clear(self._memory, False)
-        if isinstance(head, BlockUnit) or head not in self._heads:
-            return
-        if self._set_state(sequence, self._heads[head]):
-            self._heads.move_to_end(head)
+        if remembered and self._set_state(sequence, self._remembered[remembered]):
             held = self._held[sequence]
-            held.units, held.ends = [head], [len(head)]
+            held.units, held.ends = list(remembered), list(accumulate(map(len, remembered)))
 
     def _set_state(self, sequence: int, state: State) -> bool:
         """Fill a sequence with a state; what was in it is dropped."""

@@ -270,6 +270,8 @@ class LlamaGeneration:
                 yield Part(sequence, unit, wants_logits=False)
                 progress.computed_tokens += len(unit)
             context.add(sequence, unit)
+        if plan.request.prompt.grows:
+            context.remember(sequence)
         question = units[-1]
         assert not isinstance(question, BlockUnit)
         logits = yield Part(sequence, question)

@@ -30,8 +30,9 @@ from models.llama.context import (
 from models.llama.generation import LlamaGeneration, Plan, Steps
 from models.types import FloatVector, Generation, GenerationRequest
 
-_STEP_S = 0.25
-"""How long replies may pause for a slice of a prompt: a pause that readers hardly notice."""
+_STEP_S = 0.5
+"""How long replies may pause for a slice of a prompt, at most: a reader has a word to read for so
+long, and each batch reads the weights once, which takes a tenth of it in a half of this."""
 _LEAST_SLICE, _MOST_SLICE = 8, 128
 _ROWS_STEP = 4
 """The kernels for quantised weights compute rows by fours: one row more costs as much as four."""

@@ -58,6 +58,7 @@ class Generate(TypedDict):
     head: str
     passages: list[str | BlockJson]
     question: str
+    grows: bool
     max_tokens: int
     stop: list[str]
     probe: ProbeJson | None
@@ -199,6 +200,7 @@ def generate_message(request_id: int, request: GenerationRequest) -> Generate:
             for passage in request.prompt.passages
         ],
         "question": request.prompt.question,
+        "grows": request.prompt.grows,
         "max_tokens": request.max_tokens,
         "stop": list(request.stop),
         "probe": probe,
@@ -215,6 +217,7 @@ def read_generate(message: Generate) -> GenerationRequest:
                 for passage in message["passages"]
             ),
             question=message["question"],
+            grows=message["grows"],
         ),
         max_tokens=message["max_tokens"],
         stop=tuple(message["stop"]),

@@ -14,12 +14,25 @@ from assistant.question import (
     resolve_follow_up,
 )
 from assistant.types import Turn
-from models.fakes import FakeGenerator
+from models.fakes import FakeGenerator, FakeStream
+from models.types import GenerationRequest, Prompt
 
 HISTORY = (
     Turn(role="user", content="How much annual leave do employees get?"),
     Turn(role="assistant", content="Employees get 25 days of annual leave."),
 )
+
+
+class Recorder(FakeGenerator):
+    """Notes the prompts it is given."""
+
+    def __init__(self, prompts: list[Prompt]) -> None:
+        super().__init__()
+        self._prompts = prompts
+
+    def stream(self, request: GenerationRequest) -> FakeStream:
+        self._prompts.append(request.prompt)
+        return super().stream(request)
 
 
 @pytest.mark.parametrize("question", ["", "   \n", "???", "\x00"])
@@ -142,3 +155,18 @@ def test_resolve_follow_up_without_a_rewriting_keeps_a_question_that_stands_for_
     silent = FakeGenerator(reply="")
     question = "What is annual leave?"
     assert resolve_follow_up(question, HISTORY, silent, Cancellation()) == question
+
+
+def test_turns_given_begin_with_the_same_one_for_several_questions() -> None:
+    turns = [
+        Turn(role=role, content=f"{role} {n}") for n in range(6) for role in ("user", "assistant")
+    ]
+    given = []
+    for n_exchanges in range(1, 7):
+        prompts: list[Prompt] = []
+        resolve_follow_up("And it?", turns[: 2 * n_exchanges], Recorder(prompts), Cancellation())
+        given.append(prompts[0].passages)
+    assert [len(passages) for passages in given] == [2, 4, 6, 4, 6, 4]
+    assert given[1] == given[2][:4]
+    assert given[3] == given[4][:4]
+    assert given[5][-1] == "Assistant: assistant 5"

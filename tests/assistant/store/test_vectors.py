@@ -89,7 +89,8 @@ def test_candidates_are_readable_rows_of_the_lists_asked_for(seed: int, share, n
     near = vectors.codes.nearness(query)
     lists = np.argsort(-near)[: 1 + seed % len(near)]
     allowed = readable & np.isin(vectors.codes.list_of, lists)
-    rows, scores = vectors.codes.candidates(query, lists, near[lists], readable, n)
+    mask = vectors.codes.mask(readable)
+    rows, scores = vectors.codes.candidates(query, lists, near[lists], mask, n)
     assert len(rows) == len(set(rows.tolist())) == min(n, allowed.sum()) == len(scores)
     assert allowed[rows].all()
     assert vectors.codes.count(readable)[lists].sum() == allowed.sum()

@@ -68,10 +68,12 @@ def pdf(text: str) -> bytes:
 
 def test_plain_ingest_holds_a_vector_for_every_chunk(bench: SmallBench) -> None:
     files = sorted(bench.folder.rglob("*.pdf"))
+    files[0].write_bytes(b"%PDF-1.7 cut")
     plain = PlainEmbedder(bench.opened.folder)
-    chunks, index = plain_ingest(plain, files)
-    assert len(chunks) == index.ntotal == 5
-    scores, rows = index.search(plain.encode([chunks[3]]), 1)
+    corpus = plain_ingest(plain, files)
+    assert corpus.unread == files[:1]
+    assert len(corpus.chunks) == corpus.index.ntotal == 4
+    scores, rows = corpus.index.search(plain.encode([corpus.chunks[3]]), 1)
     assert (rows[0][0], scores[0][0]) == (3, pytest.approx(1, abs=1e-5))
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from models.errors import ContextOverflowError, ModelFileError
-from models.llama import scheduler
+from models.llama import context, scheduler
 from models.llama.context import BlockUnit, ComputationCancelled, LlamaContext, Part
 from models.llama.generation import Steps
 from models.llama.model import LlamaModel
@@ -59,7 +59,6 @@ def test_cold_run_computes_the_whole_prompt(cold: Generation) -> None:
         ((replace(OTHER, prompt=replace(OTHER.prompt, passages=(TRAIN, LEAVE))),), 3),
         ((with_head("Another head."),), 3),
         (tuple(with_head(f"Head {n}.") for n in range(3)), 3),
-        (tuple(with_head(f"Head {n}.") for n in range(4)), 4),  # one more than are kept
     ],
 )
 def test_warm_run_equals_the_cold_one_exactly_and_computes_less(
@@ -75,6 +74,42 @@ def test_warm_run_equals_the_cold_one_exactly_and_computes_less(
     units = bench.generation.render(REQUEST.prompt)
     assert warm.prompt_tokens_computed == sum(map(len, units[-computed_units:]))
     assert replace(warm, prompt_tokens_computed=cold.prompt_tokens) == cold
+
+
+def conversation(*turns: str) -> GenerationRequest:
+    return replace(REQUEST, prompt=replace(REQUEST.prompt, passages=turns, grows=True))
+
+
+def test_conversation_that_goes_on_computes_only_what_is_new(
+    bench: Bench, model: LlamaModel
+) -> None:
+    asked, answered = "User: How long is the leave?", "Assistant: 27 days."
+    bench.run(conversation(asked, answered))
+    bench.run(with_head("Another head."))
+    continued = conversation(asked, answered, "User: And for trainees?")
+    warm = bench.run(continued)
+    units = bench.generation.render(continued.prompt)
+    assert warm.prompt_tokens_computed == sum(map(len, units[-2:]))
+    fresh = Bench(model)
+    assert replace(warm, prompt_tokens_computed=warm.prompt_tokens) == fresh.run(continued)
+    fresh.context.close()
+
+
+def test_prompt_that_does_not_grow_is_not_remembered(bench: Bench) -> None:
+    bench.run(REQUEST)
+    bench.run(with_head("Another head."))
+    units = bench.generation.render(REQUEST.prompt)
+    assert bench.run(REQUEST).prompt_tokens_computed == sum(map(len, units[1:]))
+
+
+def test_beginnings_used_longest_ago_are_forgotten_where_there_are_too_many(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(context, "_REMEMBERED_BYTES", 1)
+    bench.run(REQUEST)
+    bench.run(with_head("Another head."))
+    again = bench.run(REQUEST)
+    assert again.prompt_tokens_computed == again.prompt_tokens
 
 
 def test_prompt_of_several_batches_gives_the_same_text(

@@ -367,7 +367,7 @@ class TestRealModel:
 def test_pace_fills_the_pause_that_replies_may_make() -> None:
     pace = Pace()
     for _ in range(40):
-        pace.learn(64, 64 * 0.005)  # 5 ms a token: 50 in a quarter of a second
+        pace.learn(64, 64 * 0.01)  # 10 ms a token: 50 in half a second
     assert pace.slice_tokens(4) == 48
     assert pace.slice_tokens(1) == 47  # 48 with the reply's token: kernels take rows by fours
     for _ in range(40):

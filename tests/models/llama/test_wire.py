@@ -18,7 +18,11 @@ BLOCKS = st.builds(
 REQUESTS = st.builds(
     GenerationRequest,
     prompt=st.builds(
-        Prompt, head=TEXT, passages=st.lists(TEXT | BLOCKS, max_size=3).map(tuple), question=TEXT
+        Prompt,
+        head=TEXT,
+        passages=st.lists(TEXT | BLOCKS, max_size=3).map(tuple),
+        question=TEXT,
+        grows=st.booleans(),
     ),
     max_tokens=st.integers(1, 1000),
     stop=st.lists(TEXT, max_size=2).map(tuple),
