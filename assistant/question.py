@@ -15,9 +15,10 @@ from models.protocols import Generator
 from models.types import GenerationRequest, Prompt
 
 RESOLVE_TOKENS = 60
-LEAST_TURNS = 4
+LEAST_EXCHANGES = 2
 TURN_CHARS = 400
-"""Latest turns given for resolving a follow-up, if there are as many, and how much of each."""
+"""Latest questions with their answers that are given for resolving a follow-up, if there are as
+many, and how much of each question and answer."""
 
 _FACT = re.compile(
     r"^(?:who|whom|whose|when|where|which|how\s+(?:many|much|long|often|old|far|soon|late|early|big|large|high)|"
@@ -169,18 +170,15 @@ def resolve_follow_up(
     earlier one, or is no question any more. Then the earlier question is put before one that leans
     on it, which retrieval and the model both understand; any other stays as it is.
     """
-    earlier = _latest([turn for turn in history if turn.content.strip()])
+    earlier = [turn for turn in history if turn.content.strip()]
     asked = [turn.content for turn in earlier if turn.role == "user"]
     if not asked or not is_follow_up(question):
         return question
-    turns = [
-        f"{'User' if turn.role == 'user' else 'Assistant'}: {turn.content[:TURN_CHARS]}"
-        for turn in earlier
-    ]
+    conversation = _latest_exchanges(earlier)
     request = GenerationRequest(
         prompt=Prompt(
             head=prompt_text("resolve_head"),
-            passages=tuple(turns),
+            passages=conversation,
             question=prompt_text("resolve").format(question=question),
             grows=True,
         ),
@@ -192,25 +190,35 @@ def resolve_follow_up(
     cancellation.stops(stream.cancel)
     rewritten = stream.result().text.strip().strip('"')
     cancellation.check()
-    known = set(stems(words(" ".join([*turns, question]))))
+    known = set(stems(words(" ".join([*conversation, question]))))
     kept = set(stems([w for w in content_words(question) if not _REPLACEABLE.fullmatch(w)]))
     used = set(stems(content_words(rewritten)))
     leans = _leans(question)
     is_question = rewritten.endswith("?") or not question.endswith("?")
-    says_more = bool(used - kept) or not leans
+    # "And for the Plus plan?" still says too little, though it says more than "And for Plus?".
+    says_more = not leans or len(used - kept) > int(_leans(rewritten))
     if is_question and says_more and used <= known and kept <= set(stems(words(rewritten))):
         return rewritten
     return f"{asked[-1].rstrip()} {question}" if leans else question
 
 
-def _latest(turns: Sequence[Turn]) -> Sequence[Turn]:
-    """Return the last turns, between `LEAST_TURNS` and nearly twice as many.
+def _latest_exchanges(turns: Sequence[Turn]) -> tuple[str, ...]:
+    """Return the last questions, each with its answer, as text: `LEAST_EXCHANGES` or some more.
 
-    They begin with the same turn for several questions, so that only what is new of them has to be
-    read by the model.
+    They begin with the same one for several questions, so that the model has to read only what is
+    new of them.
     """
-    n_left_out = max(0, len(turns) - LEAST_TURNS) // LEAST_TURNS * LEAST_TURNS
-    return turns[n_left_out:]
+    exchanges: list[list[str]] = []
+    for turn in turns:
+        is_user = turn.role == "user"
+        if is_user or not exchanges:
+            exchanges.append([])
+        speaker = "User" if is_user else "Assistant"
+        exchanges[-1].append(f"{speaker}: {turn.content[:TURN_CHARS]}\n")
+    steps = max(0, len(exchanges) - LEAST_EXCHANGES) // LEAST_EXCHANGES
+    latest = exchanges[steps * LEAST_EXCHANGES :]
+    latest[0].insert(0, "Conversation:\n")
+    return tuple(map("".join, latest))
 
 
 def _leans(question: str) -> bool:

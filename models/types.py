@@ -44,7 +44,8 @@ class Prompt:
     """Everything after the passages: the question and how to answer it."""
     grows: bool = False
     """A later prompt is expected to begin with this head and these passages and to have more, as a
-    conversation does: what was computed for them is remembered, if they are texts."""
+    conversation does: what was computed for them is remembered. Its passages are texts and stand
+    one right after the other; else a blank line is put behind each."""
 
     def __repr__(self) -> str:
         sizes = [

@@ -136,12 +136,13 @@ class LlamaGeneration:
         text can take part in a control token.
         """
         text, control = self._model.tokenise, self._model.tokenise_control
+        separator = () if prompt.grows else text(_SEPARATOR)
         return [
             self._render_head(prompt.head),
             *(
                 self._render_block(passage)
                 if isinstance(passage, Block)
-                else tuple(text(passage) + text(_SEPARATOR))
+                else (*text(passage), *separator)
                 for passage in prompt.passages
             ),
             (*text(prompt.question), *control(self._format.reply_start)),

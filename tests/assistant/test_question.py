@@ -151,13 +151,19 @@ def test_resolve_follow_up_that_comes_back_as_it_was_is_joined_with_the_earlier_
     assert resolved == "How much annual leave do employees get? And does it expire?"
 
 
+def test_resolve_follow_up_that_leans_as_before_is_joined_with_the_earlier_question() -> None:
+    leans = FakeGenerator(reply="And does the leave expire?")
+    resolved = resolve_follow_up("And does it expire?", HISTORY, leans, Cancellation())
+    assert resolved == "How much annual leave do employees get? And does it expire?"
+
+
 def test_resolve_follow_up_without_a_rewriting_keeps_a_question_that_stands_for_itself() -> None:
     silent = FakeGenerator(reply="")
     question = "What is annual leave?"
     assert resolve_follow_up(question, HISTORY, silent, Cancellation()) == question
 
 
-def test_turns_given_begin_with_the_same_one_for_several_questions() -> None:
+def test_exchanges_given_begin_with_the_same_one_for_several_questions() -> None:
     turns = [
         Turn(role=role, content=f"{role} {n}") for n in range(6) for role in ("user", "assistant")
     ]
@@ -166,7 +172,16 @@ def test_turns_given_begin_with_the_same_one_for_several_questions() -> None:
         prompts: list[Prompt] = []
         resolve_follow_up("And it?", turns[: 2 * n_exchanges], Recorder(prompts), Cancellation())
         given.append(prompts[0].passages)
-    assert [len(passages) for passages in given] == [2, 4, 6, 4, 6, 4]
-    assert given[1] == given[2][:4]
-    assert given[3] == given[4][:4]
-    assert given[5][-1] == "Assistant: assistant 5"
+        assert prompts[0].grows
+    assert [len(passages) for passages in given] == [1, 2, 3, 2, 3, 2]
+    assert given[0] == ("Conversation:\nUser: user 0\nAssistant: assistant 0\n",)
+    assert given[1] == given[2][:2]
+    assert given[3] == given[4][:2]
+    assert given[5][-1] == "User: user 5\nAssistant: assistant 5\n"
+
+
+def test_conversation_that_begins_with_an_answer_is_given_whole() -> None:
+    prompts: list[Prompt] = []
+    turns = [Turn(role="assistant", content="Hello."), Turn(role="user", content="Who?")]
+    resolve_follow_up("And it?", turns, Recorder(prompts), Cancellation())
+    assert prompts[0].passages == ("Conversation:\nAssistant: Hello.\n", "User: Who?\n")
