@@ -1,5 +1,6 @@
 // What the page Ask does at the reader's hands: the number of a citation opens its source, and
-// the box for questions takes the focus when it opens for one, if nothing else has the focus.
+// the box for questions takes the focus when it opens for one, if nothing else has the focus. Where
+// the keyboard is on the screen, sending puts it away.
 const BOX = '[data-testid="stChatInputTextArea"]';
 const MESSAGE = '[data-testid="stChatMessage"]';
 const HAS_MOUSE = "(pointer: fine)"; // elsewhere a keyboard would come up over the answer
@@ -14,6 +15,13 @@ const openSource = (event) => {
   if (!chip) return;
   event.preventDefault();
   chip.click();
+};
+
+// An answer that comes at once never takes the focus from the box, and the keyboard would stay.
+const putKeyboardAway = (event) => {
+  const isSent = event.key === "Enter" && !event.shiftKey && !event.isComposing;
+  if (!isSent || !event.target.matches(BOX) || matchMedia(HAS_MOUSE).matches) return;
+  setTimeout(() => event.target.blur()); // after the box has taken the key
 };
 
 const watchBox = (signal) => {
@@ -51,6 +59,7 @@ export default function ({ parentElement }) {
     const run = new AbortController();
     runs.set(parentElement, run);
     document.addEventListener("click", openSource, { signal: run.signal });
+    document.addEventListener("keydown", putKeyboardAway, { signal: run.signal, capture: true });
     watchBox(run.signal);
   }
   return () => {
