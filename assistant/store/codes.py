@@ -28,6 +28,8 @@ ROWS_PER_LIST = 512
 """On average; with fewer, going from list to list costs more than the rows left out save."""
 TRAINED_SHARE = 4
 """One row in so many decides where the centroids lie: 128 for each."""
+LEAST_TRAINED = 4096
+"""At least so many rows do: 256 for each of a code's 16 values."""
 TRAINING_ROUNDS = 8
 _ONE_QUERY = 11
 """The scan of FAISS that goes from list to list for a single query: a fifth faster than the one for

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from assistant.store.codes import (
+    LEAST_TRAINED,
     TRAINED_SHARE,
     Codes,
     Scores,
@@ -73,7 +74,7 @@ def build_vectors(matrix: FloatMatrix) -> Vectors:
             index = faiss.IndexFlatIP(dim)
         else:
             index = faiss.IndexRefineFlat(empty_codes(n, dim))
-            index.train(contiguous[::TRAINED_SHARE])
+            index.train(contiguous[:: max(1, min(TRAINED_SHARE, n // LEAST_TRAINED))])
         index.add(contiguous)
     return _of(index)
 
