@@ -133,7 +133,7 @@ def test_feedback_survives_a_reload(returning: Visitor, asked: Asked) -> None:
     expect(thumb).not_to_be_checked()
     thumb.click()
     expect(thumb).to_be_checked()
-    wait_until_settled(page)
+    expect(page.get_by_text("Rating saved.")).to_be_visible()
     page.reload()
     expect(page.get_by_role("radio", name="Thumbs up").first).to_be_checked()
 

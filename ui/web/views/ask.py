@@ -109,6 +109,7 @@ def _draw_turn(opened: Resources, state: AskState, owner: str, turn: StoredTurn)
         chosen = None if thumb is None else THUMBS[thumb]
         if chosen is not turn.feedback:
             opened.catalog.conversations.give_feedback(turn.turn_id, owner, chosen)
+            st.toast("Rating saved." if chosen else "Rating taken back.")
 
 
 def _ask(
