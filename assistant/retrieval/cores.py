@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from typing import TypeVar
 
 from assistant.store.codes import use_one_thread
+from models.processors import physical_cores
 
 _Given = TypeVar("_Given")
 _Result = TypeVar("_Result")
@@ -37,8 +37,9 @@ def on_all_cores(work: Callable[[_Given], _Result], given: Sequence[_Given]) -> 
     return [results[index] for index in range(len(given))]
 
 
+@cache
 def _n_cores() -> int:
-    return len(os.sched_getaffinity(0))
+    return physical_cores()
 
 
 @cache

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from assistant.store.writer import open_writer
 from evals.benchmarks.types import (
@@ -24,20 +24,15 @@ from ingest.pipeline import ingest
 from ingest.settings import IngestSettings
 from ingest.sources import find_files
 
+if TYPE_CHECKING:
+    from evals.benchmarks.plain_ingest import PlainCorpus
+
 CORPORA = ("docugami-sec10q", "contoso-benefits")
 PARTS = 5
 """A round takes one: all of it would take a quarter of an hour with the least number of rounds."""
 _COLLECTION = "benchmark"
 
-
-class _Corpus(Protocol):
-    @property
-    def chunks(self) -> Sequence[str]: ...
-    @property
-    def unread(self) -> Sequence[Path]: ...
-
-
-PlainIngest = Callable[[Sequence[Path]], _Corpus]
+PlainIngest = Callable[[Sequence[Path]], "PlainCorpus"]
 
 
 class Ingest:
