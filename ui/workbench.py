@@ -126,7 +126,7 @@ class MachineWorkbench:
                         retriever=retriever,
                         embedder=embedder,
                         generator=generator,
-                        settings=self._settings.answer,
+                        settings=answer,
                         prepared=sentences,
                     )
                     for generator, sentences in (
@@ -139,6 +139,8 @@ class MachineWorkbench:
                     opened=opened,
                     engine=engine,
                     cold_engine=cold_engine,
+                    embedder=embedder,
+                    settings=answer,
                     prepare=prepare,
                 )
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from evals.benchmarks.types import NeedMissingError
-from evals.suites import SAMPLE, load_suite
+from evals.suites import SAMPLE, Case, load_suite
 
 SHARED_DATA = "PLINTH_SHARED_DATA"
 """Names the environment variable with the folder of further documents and suites."""
@@ -25,6 +25,8 @@ class Asked:
     questions: tuple[str, ...]
     topics: tuple[tuple[str, ...], ...]
     """The same questions, grouped by the document that answers them, most asked about first."""
+    cases: tuple[Case, ...] = ()
+    """The same questions with their gold answers; none where they are of several suites."""
 
 
 def sample_corpus() -> Asked:
@@ -99,14 +101,15 @@ def day_of_questions(
 
 def _asked(name: str, folder: Path, suite: Path) -> Asked:
     topics: dict[str, list[str]] = defaultdict(list)
-    for case in load_suite(suite).cases:
-        if case.answerable:
-            document = case.evidence[0].document if case.evidence else ""
-            topics[document].append(case.question)
+    cases = tuple(case for case in load_suite(suite).cases if case.answerable)
+    for case in cases:
+        document = case.evidence[0].document if case.evidence else ""
+        topics[document].append(case.question)
     by_size = sorted(topics.values(), key=len, reverse=True)
     return Asked(
         name=name,
         folders=(folder,),
         questions=tuple(question for topic in topics.values() for question in topic),
         topics=tuple(map(tuple, by_size)),
+        cases=cases,
     )

@@ -10,6 +10,7 @@ from evals.benchmarks.evidence import Evidence
 from evals.benchmarks.first_token import FirstToken, Stream
 from evals.benchmarks.growth import Growth
 from evals.benchmarks.ingest import Ingest
+from evals.benchmarks.quality import Quality
 from evals.benchmarks.roofline import Roofline
 from evals.benchmarks.types import Benchmark
 from evals.benchmarks.vectors import VectorSearch
@@ -19,6 +20,7 @@ from evals.errors import EvalError
 BENCHMARKS: tuple[Benchmark, ...] = (
     FirstToken(),
     Stream(),
+    Quality(),
     Evidence(),
     Askers(),
     VectorSearch(),

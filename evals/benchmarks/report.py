@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from evals.benchmarks.types import Benchmark, Measured, Result
+from evals.benchmarks.types import Benchmark, Difference, Measured, Quantity, Result
 
 
 def results_to_json(results: Sequence[Result]) -> dict[str, Any]:
@@ -35,7 +35,7 @@ def list_lines(benchmarks: Sequence[Benchmark]) -> Iterator[str]:
         for one in benchmark.quantities:
             if one.gate is not None:
                 limit = "" if one.limit is None else f", at most {one.limit:.0f} {one.unit}"
-                yield f"  {one.name} at least {one.gate:.2f} x{limit}"
+                yield f"  {one.name} {_gate(one)}{limit}"
 
 
 def result_lines(result: Result) -> Iterator[str]:
@@ -48,19 +48,39 @@ def result_lines(result: Result) -> Iterator[str]:
     yield f"  {result.status}" + (f": {result.missing}" if result.missing else "")
 
 
-def _measured_line(one: Measured) -> str:
+def _gate(quantity: Quantity) -> str:
+    if quantity.is_score:
+        return f"lower end at least {quantity.gate:+.2f}"
+    return f"at least {quantity.gate:.2f} x"
+
+
+def _measured_line(one: Measured | Difference) -> str:
     quantity = one.quantity
     bounds = [
-        *([f"at least {quantity.gate:.2f} x"] if quantity.gate is not None else []),
+        *([_gate(quantity)] if quantity.gate is not None else []),
         *([f"at most {quantity.limit:g} {quantity.unit}"] if quantity.limit is not None else []),
     ]
     met = "met" if one.is_met else "NOT MET"
     gate = f"; {', '.join(bounds)}: {met}" if bounds else ""
+    if isinstance(one, Difference):
+        figure = one.difference
+        return (
+            f"{quantity.name:10} {figure.value:+.3f} (95 %: {figure.low:+.3f} to "
+            f"{figure.high:+.3f}, n {figure.n}), "
+            f"{one.baseline:.3f} -> {one.plinth:.3f} {quantity.unit}{gate}"
+        )
     return (
         f"{quantity.name:10} {one.median_ratio:.2f} x "
         f"({min(one.ratios):.2f} to {max(one.ratios):.2f}), "
         f"{one.baseline:.1f} -> {one.plinth:.1f} {quantity.unit}{gate}"
     )
+
+
+def _compared_to_json(one: Measured | Difference) -> dict[str, Any]:
+    if isinstance(one, Difference):
+        figure = one.difference
+        return {"difference": figure.value, "low": figure.low, "high": figure.high, "n": figure.n}
+    return {"median_ratio": one.median_ratio, "ratios": list(one.ratios)}
 
 
 def _result_to_json(result: Result) -> dict[str, Any]:
@@ -72,8 +92,7 @@ def _result_to_json(result: Result) -> dict[str, Any]:
         "quantities": {
             one.quantity.name: {
                 "unit": one.quantity.unit,
-                "median_ratio": one.median_ratio,
-                "ratios": list(one.ratios),
+                **_compared_to_json(one),
                 "baseline": one.baseline,
                 "plinth": one.plinth,
                 "gate": one.quantity.gate,

@@ -6,7 +6,9 @@ import statistics
 from collections.abc import Callable, Mapping, Sequence
 
 from evals.benchmarks.types import (
+    LEAST_ROUNDS,
     Benchmark,
+    Difference,
     Measured,
     NeedMissingError,
     Quantity,
@@ -14,29 +16,31 @@ from evals.benchmarks.types import (
     Status,
     Workbench,
 )
+from evals.bootstrap import mean_figure
 from models.errors import ModelError
 
-LEAST_ROUNDS = 5
-"""With fewer, one disturbed round would move the median."""
-
 Tell = Callable[[str], None]
+Pairs = Sequence[tuple[Mapping[str, float], Mapping[str, float]]]
+"""(baseline, Plinth) of every round."""
 
 
 def run_benchmark(
-    benchmark: Benchmark, workbench: Workbench, *, rounds: int = LEAST_ROUNDS, tell: Tell
+    benchmark: Benchmark, workbench: Workbench, *, rounds: int | None = None, tell: Tell
 ) -> Result:
     """Measure one benchmark; what is opened for it is closed again, also by an interruption.
 
     Args:
         benchmark: Which.
         workbench: What this machine has.
-        rounds: At least `LEAST_ROUNDS`.
+        rounds: At least `LEAST_ROUNDS`; None: as many as its figures need.
         tell: Told before each round.
 
     Returns:
         The result; with the status `UNMEASURED`, which is no pass, where something is missing or
         a model's process ended.
     """
+    if rounds is None:
+        rounds = max(quantity.rounds for quantity in benchmark.quantities)
     if rounds < LEAST_ROUNDS:
         raise ValueError(f"{rounds} rounds are too few; give at least {LEAST_ROUNDS}")
     tell(f"{benchmark.name}: preparing")
@@ -62,7 +66,10 @@ def run_benchmark(
             conditions={},
             missing=str(error),
         )
-    measured = tuple(measure(quantity, pairs) for quantity in benchmark.quantities)
+    measured = tuple(
+        (compare_scores if quantity.is_score else measure)(quantity, pairs)
+        for quantity in benchmark.quantities
+    )
     return Result(
         name=benchmark.name,
         title=benchmark.title,
@@ -72,9 +79,7 @@ def run_benchmark(
     )
 
 
-def measure(
-    quantity: Quantity, pairs: Sequence[tuple[Mapping[str, float], Mapping[str, float]]]
-) -> Measured:
+def measure(quantity: Quantity, pairs: Pairs) -> Measured:
     """Sum up one quantity of (baseline, Plinth) over the rounds.
 
     The median is of the rounds' ratios: what else the machine did in a round slowed both sides.
@@ -91,4 +96,20 @@ def measure(
         median_ratio=statistics.median(ratios),
         baseline=statistics.median(baselines),
         plinth=statistics.median(plinths),
+    )
+
+
+def compare_scores(quantity: Quantity, pairs: Pairs) -> Difference:
+    """Sum up one score of (baseline, Plinth) over the rounds, each of which asked one question."""
+    baselines = [baseline[quantity.name] for baseline, _ in pairs]
+    plinths = [plinth[quantity.name] for _, plinth in pairs]
+    difference = mean_figure(
+        [ours - theirs for theirs, ours in zip(baselines, plinths, strict=True)]
+    )
+    assert difference is not None
+    return Difference(
+        quantity=quantity,
+        difference=difference,
+        baseline=statistics.fmean(baselines),
+        plinth=statistics.fmean(plinths),
     )

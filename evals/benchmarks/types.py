@@ -9,12 +9,21 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
+from assistant.access import OPERATOR
 from assistant.engine import Engine
 from assistant.protocols import Retriever
-from assistant.types import ChunkId
+from assistant.retrieval.recency import newest_first
+from assistant.settings import AnswerSettings
+from assistant.types import ChunkId, Hit
+from evals.bootstrap import Figure
 from evals.errors import EvalError
 from models.gguf import Tensor
 from models.protocols import Embedder, Generator
+
+LEAST_ROUNDS = 5
+"""With fewer, one disturbed round would move the median."""
+POOL = 10
+"""Passages retrieved for a question, as for those who ask in earnest."""
 
 Conditions = Mapping[str, str | int]
 """Under which a figure holds, by name: model, threads, tokens, what was cached."""
@@ -34,6 +43,11 @@ class Quantity:
     """False for times: the ratio is then the baseline's value over Plinth's."""
     gate: float | None = None
     """Least median ratio; None: it is only shown."""
+    is_score: bool = False
+    """Compared by its difference, question by question, not by a ratio: the gate is then what the
+    lower end of the 95 % interval of the mean difference must reach."""
+    rounds: int = LEAST_ROUNDS
+    """How many the figure needs."""
     limit: float | None = None
     """Most that Plinth's median may be, in the unit, where what counts is how people feel it and
     not what it is compared with; None: any."""
@@ -85,8 +99,15 @@ class OpenedCorpus:
     """Uses what is prepared."""
     cold_engine: Engine
     """Computes everything, whatever is prepared."""
+    embedder: Embedder
+    settings: AnswerSettings
+    """Of both engines."""
     prepare: Callable[[Iterable[ChunkId]], None]
     """Prepares passages as the idle web app does: keys and values, vectors of sentences."""
+
+    def found(self, question: str) -> Sequence[Hit]:
+        """Return the passages found for a question, as its answer is given from them."""
+        return newest_first(question, self.retriever.retrieve(question, POOL, OPERATOR))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -206,13 +227,31 @@ class Measured:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """One score over all rounds."""
+
+    quantity: Quantity
+    difference: Figure
+    """Mean of the rounds' differences, above 0 where Plinth is better."""
+    baseline: float
+    """Mean."""
+    plinth: float
+    """Mean."""
+
+    @property
+    def is_met(self) -> bool:
+        """Whether the interval ends above the gate, if there is one."""
+        return self.quantity.gate is None or self.difference.low >= self.quantity.gate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
     """The outcome of one benchmark."""
 
     name: str
     title: str
     status: Status
-    measured: tuple[Measured, ...] = ()
+    measured: tuple[Measured | Difference, ...] = ()
     """Empty where it could not be measured."""
     conditions: Conditions
     missing: str | None = None

@@ -14,11 +14,10 @@ from evals.benchmarks.types import (
     Rounds,
     Workbench,
 )
+from models.fitting.trial import TYPICAL_PROMPT_TOKENS, TYPICAL_REPLY_TOKENS
 from models.types import Generation, GenerationRequest, Prompt
 
 REPLY_TOKENS = 32
-QUESTION_PROMPT_TOKENS = 320
-QUESTION_REPLY_TOKENS = 64
 
 _LEAST_REPLY_TOKENS = 8
 _N_LINES = 16
@@ -72,7 +71,7 @@ class _WeightsRounds:
             "plinth_sha256": self._fitted.sha256,
             "threads": self._threads,
             **self._tokens,
-            "question_tokens": f"{QUESTION_PROMPT_TOKENS} read, {QUESTION_REPLY_TOKENS} written",
+            "question_tokens": f"{TYPICAL_PROMPT_TOKENS} read, {TYPICAL_REPLY_TOKENS} written",
             "state": "cold: weights loaded, no token of a prompt cached",
         }
 
@@ -93,7 +92,7 @@ class _WeightsRounds:
         return {
             "prefill": prefill,
             "decode": decode,
-            "question": QUESTION_PROMPT_TOKENS / prefill + QUESTION_REPLY_TOKENS / decode,
+            "question": TYPICAL_PROMPT_TOKENS / prefill + TYPICAL_REPLY_TOKENS / decode,
         }
 
 

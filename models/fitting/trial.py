@@ -9,10 +9,10 @@ WORTHWHILE_SPEEDUP = 1.05
 """Less is within what repeated measurements differ by, and does not pay for a second file."""
 SLOWEST_PART = 0.95
 """Neither reading nor writing may become slower; the rest is noise."""
-TYPICAL_PROMPT_TOKENS = 320
-TYPICAL_REPLY_TOKENS = 64
-"""What is computed of a question with its evidence, the instruction being cached, and what is
-written for an answer of a sentence or two."""
+TYPICAL_PROMPT_TOKENS = 140
+TYPICAL_REPLY_TOKENS = 24
+"""What is computed of a question with the sentences chosen for it, where no passage is prepared
+and the instruction is cached, and what is written for an answer of one sentence."""
 
 MAX_MEAN_KL = 0.04
 MIN_SURE_AGREEMENT = 0.97

@@ -25,7 +25,15 @@ def bench(
     list_only: Annotated[
         bool, typer.Option("--list", help="Show the benchmarks and their gates, run none.")
     ] = False,
-    rounds: Annotated[int, typer.Option(min=5, metavar="N", help="Rounds of each.")] = 5,
+    rounds: Annotated[
+        int | None,
+        typer.Option(
+            min=5,
+            metavar="N",
+            help="Rounds of each; else 5, 300 of quality.",
+            show_default=False,
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Measure Plinth against baselines, in turn in one run, and print median ratios.

@@ -67,7 +67,7 @@ class Scripted:
         self._before(round_index)
         self.calls.append(side)
         speed = self._speeds[round_index][index]
-        return {"speed": speed, "time": 1000 / speed}
+        return {"speed": speed, "time": 1000 / (speed or 1), "score": speed}
 
 
 class TimedGenerator(FakeGenerator):

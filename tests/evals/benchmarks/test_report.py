@@ -3,7 +3,9 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
-from evals.benchmarks.report import result_lines, results_to_json
+import pytest
+
+from evals.benchmarks.report import list_lines, result_lines, results_to_json
 from evals.benchmarks.running import run_benchmark
 from evals.benchmarks.types import Result, Status
 from tests.evals.benchmarks.conftest import SPEED, TIME, Bench, Scripted
@@ -63,3 +65,19 @@ def test_json_holds_every_ratio(bench: Bench) -> None:
         "met": True,
     }
     assert value["conditions"]["model"] == "none"
+
+
+def test_a_score_is_shown_with_its_interval_in_lines_and_json(bench: Bench) -> None:
+    benchmark = Scripted([(0.5, 0.5), (0, 1), (1, 1), (1, 0.5), (0.5, 0.5)])
+    benchmark.quantities = (replace(SPEED, name="score", unit="score", gate=-0.5, is_score=True),)
+    assert list(list_lines([benchmark]))[1:] == ["  score lower end at least -0.50"]
+    result = run_benchmark(benchmark, bench, tell=lambda _: None)
+    assert list(result_lines(result))[1] == (
+        "  score      +0.100 (95 %: -0.200 to +0.500, n 5), 0.600 -> 0.700 score; "
+        "lower end at least -0.50: met"
+    )
+    (value,) = results_to_json([result])["benchmarks"]
+    shown = value["quantities"]["score"]
+    assert (shown["difference"], shown["n"]) == (pytest.approx(0.1), 5)
+    assert shown["low"] == pytest.approx(-0.2)
+    assert "median_ratio" not in shown

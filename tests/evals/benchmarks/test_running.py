@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from evals.benchmarks.running import LEAST_ROUNDS, run_benchmark
-from evals.benchmarks.types import NeedMissingError, Status
+from evals.benchmarks.running import run_benchmark
+from evals.benchmarks.types import LEAST_ROUNDS, Difference, NeedMissingError, Status
 from models.errors import GeneratorCrashedError
 from tests.evals.benchmarks.conftest import SPEED, TIME, Bench, Scripted
 
@@ -83,3 +83,23 @@ def test_run_that_is_interrupted_closes_what_it_opened(bench: Bench) -> None:
 def test_run_of_few_rounds_is_refused(bench: Bench) -> None:
     with pytest.raises(ValueError, match="too few"):
         run_benchmark(Scripted(ROUNDS), bench, rounds=LEAST_ROUNDS - 1, tell=lambda _: None)
+
+
+def test_run_takes_as_many_rounds_as_its_figures_need(bench: Bench) -> None:
+    benchmark = Scripted(ROUNDS + ROUNDS)
+    benchmark.quantities = (replace(SPEED, rounds=9), TIME)
+    assert run_benchmark(benchmark, bench, tell=lambda _: None).conditions["rounds"] == 9
+
+
+@pytest.mark.parametrize(("gate", "is_met"), [(-0.2, True), (-0.1, False), (None, True)])
+def test_a_score_is_met_where_the_interval_of_its_differences_ends_above_the_gate(
+    bench: Bench, gate: float | None, is_met: bool
+) -> None:
+    # A score may be 0 on both sides: there is no ratio of it.
+    benchmark = Scripted([(0.5, 0.5), (0, 0), (0, 1), (1, 0.5), (0.5, 0.5)])
+    benchmark.quantities = (replace(SPEED, gate=gate, is_score=True),)
+    (score,) = run_benchmark(benchmark, bench, tell=lambda _: None).measured
+    assert isinstance(score, Difference)
+    assert score.difference.value == pytest.approx(0.1)
+    assert score.difference.low == pytest.approx(-0.2)
+    assert (score.baseline, score.plinth, score.is_met) == (0.4, 0.5, is_met)

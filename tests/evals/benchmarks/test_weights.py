@@ -17,8 +17,8 @@ def test_weights_measures_what_both_files_do(bench: Bench) -> None:
     prefill, decode, question = result.measured
     assert (prefill.baseline, prefill.plinth) == (100, 120)  # 600 tokens in 6 s, in 5 s
     assert (decode.baseline, decode.plinth) == pytest.approx((20, 25))
-    # 320 / 100 + 64 / 20 = 6.4 s against 320 / 120 + 64 / 25 = 5.23 s
-    assert question.median_ratio == pytest.approx(6.4 / (320 / 120 + 64 / 25))
+    # 140 / 100 + 24 / 20 = 2.6 s against 140 / 120 + 24 / 25 = 2.13 s
+    assert question.median_ratio == pytest.approx(2.6 / (140 / 120 + 24 / 25))
     assert result.status is Status.MET
     assert result.conditions["baseline_weights"] == "original.gguf"
     assert result.conditions["plinth_weights"] == "fitted.gguf"

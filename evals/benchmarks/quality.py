@@ -1,0 +1,153 @@
+"""`quality`: what answers lose by all that makes them fast, question by question."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+
+from assistant.access import OPERATOR
+from assistant.context import choose_hits
+from assistant.engine import Engine
+from assistant.types import Answer
+from evals.benchmarks.corpora import SHARED_DATA, Asked, sample_corpus, shared_corpus
+from evals.benchmarks.types import (
+    Conditions,
+    NeedMissingError,
+    OpenedCorpus,
+    OpenedGenerator,
+    Quantity,
+    Rounds,
+    Workbench,
+)
+from evals.suites import Case
+from evals.text_metrics import contains_gold, token_f1
+
+SUITES = ("ohr-bench-dev", "xquad-dev-en", "squad2-dev")
+"""Of the shared data, each with the corpus of its name."""
+QUESTIONS_EACH = 100
+"""Drawn from the questions of each suite; a round asks one."""
+MOST_WORDS = 50
+"""Of a gold answer: how well an answer agrees with a longer one, its words do not show."""
+SEED = 1
+_WHOLE = {
+    "select_sentences": False,
+    "passages": 3,
+    "evidence_tokens": 8192,
+    "full_evidence_tokens": 8192,
+}
+"""Passages as frameworks show them: the best three, with nothing left out."""
+
+
+class Quality:
+    """Chosen sentences, prepared passages and fitted weights, against none of them."""
+
+    name = "quality"
+    title = "answers of the original weights from whole passages, against those that users get"
+    quantities = (
+        Quantity(
+            name="chosen",
+            unit="score",
+            higher_is_better=True,
+            gate=-0.03,
+            is_score=True,
+            rounds=len(SUITES) * QUESTIONS_EACH,
+        ),
+        Quantity(name="prepared", unit="score", higher_is_better=True, gate=-0.03, is_score=True),
+    )
+
+    @contextmanager
+    def open(self, workbench: Workbench) -> Iterator[Rounds]:
+        """Draw the questions; documents are taken in when the first one about them comes."""
+        there = [part for suite in SUITES if (part := shared_corpus(suite, suite)) is not None]
+        with workbench.open_generator(use_fitted=False) as original, ExitStack() as stack:
+            yield _QualityRounds(workbench, original, there or [sample_corpus()], stack)
+
+
+class _QualityRounds:
+    def __init__(
+        self,
+        workbench: Workbench,
+        original: OpenedGenerator,
+        parts: Sequence[Asked],
+        stack: ExitStack,
+    ) -> None:
+        self._workbench = workbench
+        self._original = original
+        self._stack = stack
+        self._drawn = [(part, case) for part in parts for case in _draw(part.cases)]
+        self._n_asked: Counter[str] = Counter()
+        self._part: Asked | None = None
+        self._corpus: OpenedCorpus | None = None
+        self._weights = ""
+
+    @property
+    def conditions(self) -> Conditions:
+        asked = ", ".join(f"{n} of {suite}" for suite, n in self._n_asked.items())
+        return {
+            "model": self._original.generator.info.name,
+            "baseline_weights": self._original.weights,
+            "plinth_weights": self._weights,
+            "threads": self._workbench.threads,
+            "questions": f"{asked}; answerable, gold answers of at most {MOST_WORDS} words",
+            "score": "mean of containment and token F1; 0 for an abstention",
+            "baseline": f"the same prompt with the best {_WHOLE['passages']} passages whole, "
+            "all computed",
+            "state": "chosen: nothing prepared; prepared: keys and values of the passages that "
+            "sentences are chosen from",
+        }
+
+    def baseline(self, round_index: int) -> Mapping[str, float]:
+        corpus, case = self._opened(round_index)
+        self._n_asked[self._drawn[round_index][0].name] += 1
+        engine = Engine(
+            retriever=corpus.retriever,
+            embedder=corpus.embedder,
+            generator=self._original.generator,
+            settings=corpus.settings.model_copy(update=_WHOLE),
+        )
+        score = _score(engine, case)
+        return {"chosen": score, "prepared": score}
+
+    def plinth(self, round_index: int) -> Mapping[str, float]:
+        corpus, case = self._opened(round_index)
+        chosen = _score(corpus.cold_engine, case)
+        hits = corpus.found(case.question)
+        chosen_from = choose_hits(hits, corpus.settings)
+        corpus.prepare([hits[index].chunk.chunk_id for index in chosen_from])
+        return {"chosen": chosen, "prepared": _score(corpus.engine, case)}
+
+    def _opened(self, round_index: int) -> tuple[OpenedCorpus, Case]:
+        """Return the question of a round and its corpus, which stays open until another's turn."""
+        if round_index >= len(self._drawn):
+            raise NeedMissingError(
+                f"there are {len(self._drawn)} questions; take fewer rounds, or set "
+                f"{SHARED_DATA} to the folder of further documents"
+            )
+        part, case = self._drawn[round_index]
+        if self._corpus is None or part is not self._part:
+            self._stack.close()
+            self._corpus = self._stack.enter_context(self._workbench.open_corpus(part.folders))
+            self._part = part
+            self._weights = self._corpus.opened.weights
+        return self._corpus, case
+
+
+def _draw(cases: Sequence[Case]) -> Sequence[Case]:
+    """Return the cases to ask, in the order in which they are asked."""
+    short = [
+        case for case in cases if max(len(gold.split()) for gold in case.answers) <= MOST_WORDS
+    ]
+    return random.Random(SEED).sample(short, min(len(short), QUESTIONS_EACH))
+
+
+def _score(engine: Engine, case: Case) -> float:
+    """Return how well the answer agrees with the gold answer it agrees with best, 0 to 1."""
+    reply = engine.ask(case.question, readable=OPERATOR)
+    if not isinstance(reply, Answer):
+        return 0.0
+    return (
+        any(contains_gold(reply.text, gold) for gold in case.answers)
+        + max(token_f1(reply.text, gold) for gold in case.answers)
+    ) / 2
