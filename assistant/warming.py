@@ -115,6 +115,7 @@ class Sentences:
         self._embedder = embedder
         self._prepared = prepared
         self._disk_bytes = disk_bytes
+        prepared.trim(disk_bytes)
         self._n_bytes = prepared.n_bytes()
 
     def is_full(self) -> bool:

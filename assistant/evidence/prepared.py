@@ -2,14 +2,12 @@
 
 They lie beside the blocks that the generator keeps, in the folder of their content, and go with it:
 whoever deletes a document deletes that folder, and the proof of a deletion counts what is in it.
-A file carries a hash and belongs to one embedder and exactly these sentences.
+A file belongs to one embedder and exactly these sentences.
 """
 
 from __future__ import annotations
 
 import hashlib
-import os
-import tempfile
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -21,10 +19,10 @@ from assistant.evidence.vectors import SentenceVectors
 from assistant.passages import Located
 from assistant.store.files import total_bytes
 from assistant.types import Chunk
+from models.hashed_files import keep_within, read_hashed, write_hashed
 from models.types import EmbedderInfo, FloatMatrix
 
 SUFFIX = ".sentences"
-_HASH_BYTES = 32
 
 
 class PreparedSentences:
@@ -41,13 +39,10 @@ class PreparedSentences:
     def load(self, chunk: Chunk, texts: Sequence[str]) -> FloatMatrix | None:
         """Return the vectors of a chunk's sentences, shape [len(texts), dim]; None without them."""
         path = self._path(chunk, texts)
-        try:
-            content = path.read_bytes()
-        except OSError:
+        body = read_hashed(path)
+        if body is None:
             return None
-        body = content[_HASH_BYTES:]
-        n_bytes = 4 * len(texts) * self._embedder.dim
-        if len(body) != n_bytes or hashlib.sha256(body).digest() != content[:_HASH_BYTES]:
+        if len(body) != 4 * len(texts) * self._embedder.dim:
             path.unlink(missing_ok=True)
             return None
         return np.frombuffer(body, dtype="<f4").reshape(len(texts), self._embedder.dim)
@@ -62,20 +57,11 @@ class PreparedSentences:
         Raises:
             OSError: they cannot be written; nothing of them is left.
         """
-        path = self._path(chunk, texts)
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        body = vectors.astype("<f4").tobytes()
-        descriptor, temporary = tempfile.mkstemp(dir=path.parent)
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(hashlib.sha256(body).digest())
-                file.write(body)
-            Path(temporary).rename(path)
-        except BaseException:
-            with suppress(OSError):
-                Path(temporary).unlink()
-            raise
-        return _HASH_BYTES + len(body)
+        return write_hashed(self._path(chunk, texts), vectors.astype("<f4").tobytes())
+
+    def trim(self, n_bytes: int) -> None:
+        """Delete what is over the budget, which may have been larger before, the oldest first."""
+        keep_within(self._folder, SUFFIX, n_bytes)
 
     def drop(self, chunk: Chunk, texts: Sequence[str]) -> None:
         """Remove the file of a chunk, if there is one, and its folder if nothing else is in it."""

@@ -14,10 +14,12 @@ from evals.benchmarks.types import (
     Rounds,
     Workbench,
 )
-from models.fitting.trial import TYPICAL_PROMPT_TOKENS, TYPICAL_REPLY_TOKENS
 from models.types import Generation, GenerationRequest, Prompt
 
 REPLY_TOKENS = 32
+QUESTION_PROMPT_TOKENS = 140
+QUESTION_REPLY_TOKENS = 24
+"""As a fit weighs reading and writing."""
 
 _LEAST_REPLY_TOKENS = 8
 _N_LINES = 16
@@ -71,7 +73,7 @@ class _WeightsRounds:
             "plinth_sha256": self._fitted.sha256,
             "threads": self._threads,
             **self._tokens,
-            "question_tokens": f"{TYPICAL_PROMPT_TOKENS} read, {TYPICAL_REPLY_TOKENS} written",
+            "question_tokens": f"{QUESTION_PROMPT_TOKENS} read, {QUESTION_REPLY_TOKENS} written",
             "state": "cold: weights loaded, no token of a prompt cached",
         }
 
@@ -92,7 +94,7 @@ class _WeightsRounds:
         return {
             "prefill": prefill,
             "decode": decode,
-            "question": TYPICAL_PROMPT_TOKENS / prefill + TYPICAL_REPLY_TOKENS / decode,
+            "question": QUESTION_PROMPT_TOKENS / prefill + QUESTION_REPLY_TOKENS / decode,
         }
 
 

@@ -1,25 +1,23 @@
 """Where computed blocks are kept between questions: the latest in memory, all in files.
 
-A file is written beside its place, then renamed, and carries a hash of what it holds: one that
-does not fit is deleted and computed again. Whoever deletes a document deletes its group of blocks;
-a copy in memory counts only as long as its file is there.
+Whoever deletes a document deletes its group of blocks; a copy in memory counts only as long as its
+file is there.
 """
 
 from __future__ import annotations
 
-import hashlib
 import os
-import tempfile
 from collections import OrderedDict
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from models.hashed_files import HASH_BYTES, keep_within, read_hashed, write_hashed
+
 State = bytearray
 """What llama.cpp says of the keys and values of a block."""
 
 SUFFIX = ".kv"
-_HASH_BYTES = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +59,7 @@ class BlockStore:
     def trim(self) -> None:
         """Delete what is over the budget, which may have been larger before."""
         if self._folder is not None:
-            self._make_room(0)
+            keep_within(self._folder, SUFFIX, self._disk_bytes)
 
     def holds(self, place: BlockPlace) -> bool:
         """Tell whether a block is kept."""
@@ -75,7 +73,7 @@ class BlockStore:
             return self._memory.get(place)
         state = self._memory.pop(place, None)
         if state is None or not path.exists():
-            state = self._read(path)
+            state = read_hashed(path)
         if state is not None:
             self._remember(place, state)
             with suppress(OSError):  # deleted meanwhile: this question may still use it
@@ -89,55 +87,19 @@ class BlockStore:
             OSError: it cannot be written; nothing of it is left.
         """
         path = self._path(place)
-        size = _HASH_BYTES + len(state)
+        size = HASH_BYTES + len(state)
         if path is None or size > self._disk_bytes:
             self._remember(place, state)
             return
-        self._make_room(size)
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor, temporary = tempfile.mkstemp(dir=path.parent)
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(hashlib.sha256(state).digest())
-                file.write(state)
-            Path(temporary).rename(path)
-        except BaseException:
-            with suppress(OSError):
-                Path(temporary).unlink()
-            raise
+        assert self._folder is not None
+        keep_within(self._folder, SUFFIX, self._disk_bytes - size)
+        write_hashed(path, state)
         self._remember(place, state)
 
     def _path(self, place: BlockPlace) -> Path | None:
         return None if self._folder is None else self._folder / place.path
 
-    def _read(self, path: Path) -> State | None:
-        try:
-            with path.open("rb") as file:
-                wanted = file.read(_HASH_BYTES)
-                state = bytearray(file.read())
-        except OSError:
-            return None
-        if hashlib.sha256(state).digest() != wanted:
-            path.unlink(missing_ok=True)
-            return None
-        return state
-
     def _remember(self, place: BlockPlace, state: State) -> None:
         self._memory[place] = state
         while sum(map(len, self._memory.values())) > self._memory_bytes and len(self._memory) > 1:
             self._memory.popitem(last=False)
-
-    def _make_room(self, size: int) -> None:
-        """Delete the files used longest ago until `size` bytes more are within the budget."""
-        files: list[tuple[int, int, Path]] = []
-        assert self._folder is not None
-        for path in self._folder.glob(f"*/*{SUFFIX}"):
-            with suppress(OSError):
-                status = path.stat()
-                files.append((status.st_mtime_ns, status.st_size, path))
-        left = self._disk_bytes - size - sum(n_bytes for _, n_bytes, _ in files)
-        for _, n_bytes, path in sorted(files):
-            if left >= 0:
-                return
-            path.unlink(missing_ok=True)
-            left += n_bytes

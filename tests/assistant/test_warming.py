@@ -224,6 +224,17 @@ def test_sentences_beyond_the_budget_are_not_kept_until_there_is_room(
     assert preparing.files.holds(other.chunk, texts_of(other))
 
 
+def test_sentences_over_a_lowered_budget_go_at_the_next_start(
+    writer: CatalogWriter, folder: Path
+) -> None:
+    publish(writer, "docs", a="One day.")
+    (passage,) = passages(writer).values()
+    Preparing(writer, folder).sentences.keep(passage)
+    lowered = Preparing(writer, folder, disk_bytes=10)
+    assert not lowered.files.holds(passage.chunk, texts_of(passage))
+    assert not lowered.sentences.is_full()
+
+
 def test_sentences_of_a_deleted_document_are_not_left_behind(
     writer: CatalogWriter, folder: Path
 ) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -110,3 +111,17 @@ def test_use_prepared_fills_in_only_what_is_kept(
     assert vectors.n_known == 2
     assert np.allclose(vectors.all()[1:], ROWS)
     assert np.allclose(vectors.all()[0], EMBEDDER.embed_documents(["Trains are booked."])[0])
+
+
+def test_trim_brings_the_files_within_a_smaller_budget(
+    prepared: PreparedSentences, hit: Hit, folder: Path
+) -> None:
+    prepared.save(hit.chunk, TEXTS, ROWS)
+    old = the_file(folder)
+    os.utime(old, (1, 1))
+    size = prepared.save(hit.chunk, TEXTS[:1], ROWS[:1])
+    prepared.trim(size)
+    assert prepared.n_bytes() == size
+    assert not old.exists()
+    prepared.trim(0)
+    assert prepared.n_bytes() == 0

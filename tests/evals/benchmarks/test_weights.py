@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import pytest
 
+from evals.benchmarks import weights
 from evals.benchmarks.running import run_benchmark
 from evals.benchmarks.types import Result, Status
 from evals.benchmarks.weights import Weights
+from models.fitting import trial
 from tests.evals.benchmarks.conftest import Bench, TimedGenerator
 
 
@@ -67,3 +69,8 @@ def test_weights_of_a_model_that_says_nothing_is_unmeasured(bench: Bench) -> Non
     result = run(bench)
     assert result.status is Status.UNMEASURED
     assert "replied with 2 tokens" in str(result.missing)
+
+
+def test_weights_weighs_reading_and_writing_as_a_fit_does() -> None:
+    assert weights.QUESTION_PROMPT_TOKENS == trial.TYPICAL_PROMPT_TOKENS
+    assert weights.QUESTION_REPLY_TOKENS == trial.TYPICAL_REPLY_TOKENS
