@@ -8,11 +8,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from assistant.access import OPERATOR
-from assistant.types import Reply
+from assistant.retrieval.recency import newest_first
+from assistant.types import Hit, Reply
 from evals.benchmarks.corpora import Asked, day_of_questions, sample_corpus, shared_corpus
 from evals.benchmarks.plain_chat import PlainChat, open_plain_chat
 from evals.benchmarks.types import (
-    POOL,
     Conditions,
     NeedMissingError,
     OpenedCorpus,
@@ -25,6 +25,7 @@ N_PASSAGES = 3
 """Shown whole to the baseline, the best ones that Plinth's own retrieval finds."""
 BASELINE_TOKENS = 8
 """Written by the baseline: only its first one counts."""
+POOL = 10
 A_ROUND = 12
 """Questions of the stream that are asked in a round; 25 rounds are 300 questions."""
 STREAM_QUESTIONS = 300
@@ -121,15 +122,18 @@ class _Rounds:
             "state": self.state,
         }
 
+    def _hits(self, question: str) -> Sequence[Hit]:
+        return newest_first(question, self._corpus.retriever.retrieve(question, POOL, OPERATOR))
+
     def _plain_s(self, question: str) -> float:
-        passages = [hit.chunk.text for hit in self._corpus.found(question)[:N_PASSAGES]]
+        passages = [hit.chunk.text for hit in self._hits(question)[:N_PASSAGES]]
         answer = self._chat.ask(question, passages, max_tokens=BASELINE_TOKENS)
         self._baseline_tokens.append(answer.tokens)
         return answer.first_s
 
     def _prepare(self, question: str) -> None:
         """Prepare all passages that are found for a question."""
-        self._corpus.prepare([hit.chunk.chunk_id for hit in self._corpus.found(question)])
+        self._corpus.prepare([hit.chunk.chunk_id for hit in self._hits(question)])
 
 
 class _FirstTokenRounds(_Rounds):

@@ -8,9 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 
 from assistant.access import OPERATOR
-from assistant.context import choose_hits
 from assistant.engine import Engine
-from assistant.types import Answer
+from assistant.types import Answer, Reply
 from evals.benchmarks.corpora import SHARED_DATA, Asked, sample_corpus, shared_corpus
 from evals.benchmarks.types import (
     Conditions,
@@ -94,8 +93,7 @@ class _QualityRounds:
             "score": "mean of containment and token F1; 0 for an abstention",
             "baseline": f"the same prompt with the best {_WHOLE['passages']} passages whole, "
             "all computed",
-            "state": "chosen: nothing prepared; prepared: keys and values of the passages that "
-            "sentences are chosen from",
+            "state": "chosen: nothing prepared; prepared: keys and values of all passages shown",
         }
 
     def baseline(self, round_index: int) -> Mapping[str, float]:
@@ -107,16 +105,17 @@ class _QualityRounds:
             generator=self._original.generator,
             settings=corpus.settings.model_copy(update=_WHOLE),
         )
-        score = _score(engine, case)
+        score = _score(engine.ask(case.question, readable=OPERATOR), case)
         return {"chosen": score, "prepared": score}
 
     def plinth(self, round_index: int) -> Mapping[str, float]:
         corpus, case = self._opened(round_index)
-        chosen = _score(corpus.cold_engine, case)
-        hits = corpus.found(case.question)
-        chosen_from = choose_hits(hits, corpus.settings)
-        corpus.prepare([hits[index].chunk.chunk_id for index in chosen_from])
-        return {"chosen": chosen, "prepared": _score(corpus.engine, case)}
+        reply = corpus.cold_engine.ask(case.question, readable=OPERATOR)
+        # The same sentences are chosen from prepared passages.
+        shown = [one.hit.chunk.chunk_id for one in reply.record.passages if one.shown]
+        corpus.prepare(shown)
+        prepared = corpus.engine.ask(case.question, readable=OPERATOR)
+        return {"chosen": _score(reply, case), "prepared": _score(prepared, case)}
 
     def _opened(self, round_index: int) -> tuple[OpenedCorpus, Case]:
         """Return the question of a round and its corpus, which stays open until another's turn."""
@@ -142,9 +141,8 @@ def _draw(cases: Sequence[Case]) -> Sequence[Case]:
     return random.Random(SEED).sample(short, min(len(short), QUESTIONS_EACH))
 
 
-def _score(engine: Engine, case: Case) -> float:
+def _score(reply: Reply, case: Case) -> float:
     """Return how well the answer agrees with the gold answer it agrees with best, 0 to 1."""
-    reply = engine.ask(case.question, readable=OPERATOR)
     if not isinstance(reply, Answer):
         return 0.0
     return (

@@ -9,12 +9,10 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
-from assistant.access import OPERATOR
 from assistant.engine import Engine
 from assistant.protocols import Retriever
-from assistant.retrieval.recency import newest_first
 from assistant.settings import AnswerSettings
-from assistant.types import ChunkId, Hit
+from assistant.types import ChunkId
 from evals.bootstrap import Figure
 from evals.errors import EvalError
 from models.gguf import Tensor
@@ -22,8 +20,6 @@ from models.protocols import Embedder, Generator
 
 LEAST_ROUNDS = 5
 """With fewer, one disturbed round would move the median."""
-POOL = 10
-"""Passages retrieved for a question, as for those who ask in earnest."""
 
 Conditions = Mapping[str, str | int]
 """Under which a figure holds, by name: model, threads, tokens, what was cached."""
@@ -104,10 +100,6 @@ class OpenedCorpus:
     """Of both engines."""
     prepare: Callable[[Iterable[ChunkId]], None]
     """Prepares passages as the idle web app does: keys and values, vectors of sentences."""
-
-    def found(self, question: str) -> Sequence[Hit]:
-        """Return the passages found for a question, as its answer is given from them."""
-        return newest_first(question, self.retriever.retrieve(question, POOL, OPERATOR))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -55,7 +55,7 @@ def test_quality_compares_every_question_of_every_suite_in_its_corpus(bench: One
     assert bench.n_opened == 2
 
 
-def test_quality_prepares_what_sentences_are_chosen_from(bench: OnePassage) -> None:
+def test_quality_prepares_the_passages_that_are_shown(bench: OnePassage) -> None:
     with Quality().open(bench) as rounds:
         rounds.baseline(0)
         assert not bench.is_prepared
