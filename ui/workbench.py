@@ -85,7 +85,9 @@ class MachineWorkbench:
             )
 
     @contextmanager
-    def open_corpus(self, folders: Sequence[Path]) -> Iterator[OpenedCorpus]:
+    def open_corpus(
+        self, folders: Sequence[Path], *, use_fitted: bool = True
+    ) -> Iterator[OpenedCorpus]:
         """Take documents into a new data dir with the models of the settings."""
         from assistant.engine import Engine
         from assistant.evidence.prepared import PreparedSentences
@@ -103,7 +105,9 @@ class MachineWorkbench:
             self._take_in(folders, data_dir, embedder)
             with (
                 open_catalog(data_dir) as catalog,
-                self.open_generator(use_fitted=True, blocks=Layout(data_dir).blocks) as opened,
+                self.open_generator(
+                    use_fitted=use_fitted, blocks=Layout(data_dir).blocks
+                ) as opened,
             ):
                 prepared = PreparedSentences(Layout(data_dir).blocks, embedder.info)
                 models, answer = self._settings.models, self._settings.answer

@@ -10,7 +10,8 @@ from contextlib import ExitStack, contextmanager
 from assistant.access import OPERATOR
 from assistant.engine import Engine
 from assistant.types import Answer, Reply
-from evals.benchmarks.corpora import SHARED_DATA, Asked, sample_corpus, shared_corpus
+from evals.benchmarks.blocks import NoBlocks
+from evals.benchmarks.corpora import SHARED_DATA, Asked, shared_corpus
 from evals.benchmarks.types import (
     Conditions,
     NeedMissingError,
@@ -40,10 +41,10 @@ _WHOLE = {
 
 
 class Quality:
-    """Chosen sentences, prepared passages and fitted weights, against none of them."""
+    """Chosen sentences and prepared passages against whole ones, fitted weights against others."""
 
     name = "quality"
-    title = "answers of the original weights from whole passages, against those that users get"
+    title = "answers by what is fast, against the same by what it replaces"
     quantities = (
         Quantity(
             name="chosen",
@@ -54,80 +55,109 @@ class Quality:
             rounds=len(SUITES) * QUESTIONS_EACH,
         ),
         Quantity(name="prepared", unit="score", higher_is_better=True, gate=-0.03, is_score=True),
+        Quantity(name="fitted", unit="score", higher_is_better=True, gate=-0.03, is_score=True),
     )
 
     @contextmanager
     def open(self, workbench: Workbench) -> Iterator[Rounds]:
         """Draw the questions; documents are taken in when the first one about them comes."""
-        there = [part for suite in SUITES if (part := shared_corpus(suite, suite)) is not None]
-        with workbench.open_generator(use_fitted=False) as original, ExitStack() as stack:
-            yield _QualityRounds(workbench, original, there or [sample_corpus()], stack)
+        parts = [part for suite in SUITES if (part := shared_corpus(suite, suite)) is not None]
+        if len(parts) < len(SUITES):
+            raise NeedMissingError(
+                f"the suites {', '.join(SUITES)} are development data; set {SHARED_DATA} to the "
+                "folder that holds suites/ and corpora/"
+            )
+        with workbench.open_generator(use_fitted=True) as fitted, ExitStack() as stack:
+            yield _QualityRounds(workbench, fitted, parts, stack)
 
 
 class _QualityRounds:
     def __init__(
         self,
         workbench: Workbench,
-        original: OpenedGenerator,
+        fitted: OpenedGenerator,
         parts: Sequence[Asked],
         stack: ExitStack,
     ) -> None:
         self._workbench = workbench
-        self._original = original
+        self._fitted = fitted
         self._stack = stack
         self._drawn = [(part, case) for part in parts for case in _draw(part.cases)]
         self._n_asked: Counter[str] = Counter()
         self._part: Asked | None = None
         self._corpus: OpenedCorpus | None = None
         self._weights = ""
+        self._chosen: dict[int, Reply] = {}
+        """Of the last round: compared with what it replaces and with what replaces it."""
 
     @property
     def conditions(self) -> Conditions:
         asked = ", ".join(f"{n} of {suite}" for suite, n in self._n_asked.items())
+        weights = self._fitted.weights if self._fitted.is_fitted else f"none, {self._fitted.reason}"
         return {
-            "model": self._original.generator.info.name,
-            "baseline_weights": self._original.weights,
-            "plinth_weights": self._weights,
+            "model": self._fitted.generator.info.name,
+            "weights": self._weights,
+            "fitted_weights": weights,
             "threads": self._workbench.threads,
             "questions": f"{asked}; answerable, gold answers of at most {MOST_WORDS} words",
             "score": "mean of containment and token F1; 0 for an abstention",
-            "baseline": f"the same prompt with the best {_WHOLE['passages']} passages whole, "
-            "all computed",
-            "state": "chosen: nothing prepared; prepared: keys and values of all passages shown",
+            "chosen": f"sentences, against the best {_WHOLE['passages']} passages whole",
+            "prepared": "the same sentences of passages whose keys and values are attached, "
+            "against the best passages whole",
+            "fitted": "chosen sentences read by the fitted weights, against the original ones",
         }
 
     def baseline(self, round_index: int) -> Mapping[str, float]:
         corpus, case = self._opened(round_index)
         self._n_asked[self._drawn[round_index][0].name] += 1
-        engine = Engine(
-            retriever=corpus.retriever,
-            embedder=corpus.embedder,
-            generator=self._original.generator,
-            settings=corpus.settings.model_copy(update=_WHOLE),
-        )
-        score = _score(engine.ask(case.question, readable=OPERATOR), case)
-        return {"chosen": score, "prepared": score}
+        whole = self._engine(corpus, corpus.opened, _WHOLE).ask(case.question, readable=OPERATOR)
+        from_whole = _score(whole, case)
+        chosen = _score(self._chosen_reply(round_index), case)
+        return {"chosen": from_whole, "prepared": from_whole, "fitted": chosen}
 
     def plinth(self, round_index: int) -> Mapping[str, float]:
         corpus, case = self._opened(round_index)
-        reply = corpus.cold_engine.ask(case.question, readable=OPERATOR)
+        chosen = self._chosen_reply(round_index)
         # The same sentences are chosen from prepared passages.
-        shown = [one.hit.chunk.chunk_id for one in reply.record.passages if one.shown]
-        corpus.prepare(shown)
+        corpus.prepare([one.hit.chunk.chunk_id for one in chosen.record.passages if one.shown])
         prepared = corpus.engine.ask(case.question, readable=OPERATOR)
-        return {"chosen": _score(reply, case), "prepared": _score(prepared, case)}
+        fitted = chosen
+        if self._fitted.is_fitted:
+            engine = self._engine(corpus, self._fitted, {})
+            fitted = engine.ask(case.question, readable=OPERATOR)
+        return {
+            "chosen": _score(chosen, case),
+            "prepared": _score(prepared, case),
+            "fitted": _score(fitted, case),
+        }
+
+    def _chosen_reply(self, round_index: int) -> Reply:
+        if round_index not in self._chosen:
+            corpus, case = self._opened(round_index)
+            reply = corpus.cold_engine.ask(case.question, readable=OPERATOR)
+            self._chosen = {round_index: reply}
+        return self._chosen[round_index]
+
+    @staticmethod
+    def _engine(
+        corpus: OpenedCorpus, opened: OpenedGenerator, settings: Mapping[str, object]
+    ) -> Engine:
+        return Engine(
+            retriever=corpus.retriever,
+            embedder=corpus.embedder,
+            generator=NoBlocks(opened.generator),
+            settings=corpus.settings.model_copy(update=settings),
+        )
 
     def _opened(self, round_index: int) -> tuple[OpenedCorpus, Case]:
         """Return the question of a round and its corpus, which stays open until another's turn."""
         if round_index >= len(self._drawn):
-            raise NeedMissingError(
-                f"there are {len(self._drawn)} questions; take fewer rounds, or set "
-                f"{SHARED_DATA} to the folder of further documents"
-            )
+            raise NeedMissingError(f"there are {len(self._drawn)} questions; take fewer rounds")
         part, case = self._drawn[round_index]
         if self._corpus is None or part is not self._part:
             self._stack.close()
-            self._corpus = self._stack.enter_context(self._workbench.open_corpus(part.folders))
+            corpus = self._workbench.open_corpus(part.folders, use_fitted=False)
+            self._corpus = self._stack.enter_context(corpus)
             self._part = part
             self._weights = self._corpus.opened.weights
         return self._corpus, case

@@ -135,11 +135,14 @@ class Workbench(Protocol):
             ModelError: it cannot be opened.
         """
 
-    def open_corpus(self, folders: Sequence[Path]) -> AbstractContextManager[OpenedCorpus]:
+    def open_corpus(
+        self, folders: Sequence[Path], *, use_fitted: bool = True
+    ) -> AbstractContextManager[OpenedCorpus]:
         """Take documents into a new data dir, which is removed with the context.
 
         Args:
             folders: With the documents.
+            use_fitted: As for `open_generator`.
 
         Raises:
             NeedMissingError: the models of the settings are stand-ins.

@@ -24,7 +24,7 @@ class OnePassage:
         hit: The passage.
         weights: For the baseline.
         reply: To every question.
-        reply_of_original: The same, by the original weights.
+        reply_of_fitted: The same, by fitted weights; None: there are none.
     """
 
     threads = 1
@@ -35,12 +35,13 @@ class OnePassage:
         weights: Path,
         *,
         reply: str | None = None,
-        reply_of_original: str | None = None,
+        reply_of_fitted: str | None = None,
     ) -> None:
         self._hit = hit
         self._weights = weights
         self.generator = FakeGenerator(reply=reply)
-        self._original = FakeGenerator(reply=reply_of_original)
+        self._fitted = FakeGenerator(reply=reply_of_fitted)
+        self._has_fitted = reply_of_fitted is not None
         self.n_opened = 0
 
     @property
@@ -52,6 +53,9 @@ class OnePassage:
         assert list(chunk_ids) == [self._hit.chunk.chunk_id]
         self.generator.keep(prompt_text("answer_head"), write_block(self._hit))
 
+    def _generator(self, *, use_fitted: bool) -> FakeGenerator:
+        return self._fitted if use_fitted and self._has_fitted else self.generator
+
     def _opened(self, generator: FakeGenerator) -> OpenedGenerator:
         return OpenedGenerator(
             generator=generator,
@@ -59,17 +63,20 @@ class OnePassage:
             path=self._weights,
             sha256="ab",
             tensors=(),
-            is_fitted=False,
-            reason="",
+            is_fitted=generator is self._fitted,
+            reason="not worth it",
         )
 
     @contextmanager
     def open_generator(self, *, use_fitted: bool) -> Iterator[OpenedGenerator]:
-        yield self._opened(self.generator if use_fitted else self._original)
+        yield self._opened(self._generator(use_fitted=use_fitted))
 
     @contextmanager
-    def open_corpus(self, _folders: Sequence[Path]) -> Iterator[OpenedCorpus]:
+    def open_corpus(
+        self, _folders: Sequence[Path], *, use_fitted: bool = True
+    ) -> Iterator[OpenedCorpus]:
         self.n_opened += 1
+        used = self._generator(use_fitted=use_fitted)
         retriever, settings = ListRetriever((self._hit,)), AnswerSettings(min_confidence=0.0)
         engine, cold_engine = (
             Engine(
@@ -78,11 +85,11 @@ class OnePassage:
                 generator=generator,
                 settings=settings,
             )
-            for generator in (self.generator, NoBlocks(self.generator))
+            for generator in (used, NoBlocks(used))
         )
         yield OpenedCorpus(
             retriever=retriever,
-            opened=self._opened(self.generator),
+            opened=self._opened(used),
             engine=engine,
             cold_engine=cold_engine,
             embedder=FakeEmbedder(),

@@ -33,20 +33,22 @@ def bench(make_hit: Callable[..., Hit], monkeypatch: pytest.MonkeyPatch) -> OneP
     monkeypatch.setattr(quality, "SUITES", ("one", "other"))
     monkeypatch.setattr(quality, "shared_corpus", lambda suite, _corpus: asked(suite, WHOLE))
     hit = make_hit(TEXT, score=0.9)
-    return OnePassage(hit, Path("weights"), reply=PART, reply_of_original=WHOLE)
+    return OnePassage(hit, Path("weights"), reply=WHOLE, reply_of_fitted=PART)
 
 
 def test_quality_compares_every_question_of_every_suite_in_its_corpus(bench: OnePassage) -> None:
     result = run_benchmark(Quality(), bench, rounds=6, tell=lambda _: None)
-    assert [one.quantity.name for one in result.measured] == ["chosen", "prepared"]
-    chosen, prepared = result.measured
+    assert [one.quantity.name for one in result.measured] == ["chosen", "prepared", "fitted"]
+    chosen, prepared, fitted = result.measured
     assert isinstance(chosen, Difference)
     assert isinstance(prepared, Difference)
-    assert chosen.baseline == prepared.baseline == 1
+    assert isinstance(fitted, Difference)
+    assert chosen.baseline == prepared.baseline == chosen.plinth == prepared.plinth == 1
+    assert fitted.baseline == 1
     # Not contained; of 4 and 8 words 4 agree.
-    assert chosen.plinth == prepared.plinth == pytest.approx(8 / 12 / 2)
-    assert chosen.difference.n == 6
-    assert chosen.difference.value == pytest.approx(chosen.plinth - 1)
+    assert fitted.plinth == pytest.approx(8 / 12 / 2)
+    assert fitted.difference.n == 6
+    assert fitted.difference.value == pytest.approx(fitted.plinth - 1)
     assert result.status is Status.MISSED
     assert (
         result.conditions["questions"]
@@ -61,6 +63,15 @@ def test_quality_prepares_the_passages_that_are_shown(bench: OnePassage) -> None
         assert not bench.is_prepared
         rounds.plinth(0)
         assert bench.is_prepared
+
+
+def test_without_fitted_weights_nothing_is_lost_by_them(
+    bench: OnePassage, make_hit: Callable[..., Hit]
+) -> None:
+    bench = OnePassage(make_hit(TEXT, score=0.9), Path("weights"), reply=WHOLE)
+    with Quality().open(bench) as rounds:
+        assert rounds.plinth(0)["fitted"] == rounds.baseline(0)["fitted"]
+        assert rounds.conditions["fitted_weights"] == "none, not worth it"
 
 
 @pytest.mark.parametrize(
@@ -79,9 +90,7 @@ def test_score_of_an_abstention_is_0(
 ) -> None:
     monkeypatch.setattr(quality, "SUITES", ("one",))
     monkeypatch.setattr(quality, "shared_corpus", lambda suite, _corpus: asked(suite, "elm"))
-    bench = OnePassage(
-        make_hit(TEXT, score=0.9), Path("weights"), reply_of_original="It is of elm."
-    )
+    bench = OnePassage(make_hit(TEXT, score=0.9), Path("weights"), reply="It is of elm.")
     with Quality().open(bench) as rounds:
         assert rounds.baseline(0)["chosen"] == 0
 
@@ -95,12 +104,21 @@ def test_questions_with_long_gold_answers_are_not_asked(
     assert "there are 0 questions" in str(result.missing)
 
 
-def test_quality_without_further_documents_says_how_many_questions_there_are(
-    bench: OnePassage, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("missing", [("one", "other"), ("other",)])
+def test_quality_without_its_documents_says_so_before_it_begins(
+    bench: OnePassage, monkeypatch: pytest.MonkeyPatch, missing: tuple[str, ...]
 ) -> None:
-    monkeypatch.setattr(quality, "shared_corpus", lambda *_: None)
+    monkeypatch.setattr(
+        quality,
+        "shared_corpus",
+        lambda suite, _corpus: None if suite in missing else asked(suite, WHOLE),
+    )
     result = run_benchmark(Quality(), bench, tell=lambda _: None)
     assert result.status is Status.UNMEASURED
-    assert "there are 22 questions; take fewer rounds" in str(result.missing)
+    assert "set PLINTH_SHARED_DATA" in str(result.missing)
+    assert bench.n_opened == 0
+
+
+def test_quality_of_more_rounds_than_questions_asks_for_fewer(bench: OnePassage) -> None:
     with Quality().open(bench) as rounds, pytest.raises(NeedMissingError, match="fewer rounds"):
-        rounds.plinth(22)
+        rounds.plinth(6)
