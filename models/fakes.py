@@ -121,6 +121,9 @@ class FakeGenerator:
         self._kept.add((head, block.name, block.pieces))
         return True
 
+    def forget(self) -> None:
+        """Do nothing: no prompt is remembered, and kept blocks have no files."""
+
     def close(self) -> None:
         """Refuse further requests."""
         self._is_closed = True

@@ -65,6 +65,12 @@ class Generator(Protocol):
         Gives way to every generation: what it has not finished then, it begins again afterwards.
         """
 
+    def forget(self) -> None:
+        """Drop soon what is in memory of earlier prompts, and of blocks whose files were deleted.
+
+        To be called when documents were: nothing else depends on it, least of all any reply.
+        """
+
     def close(self) -> None:
         """End the model and free its memory; idempotent. A closed generator refuses requests."""
 

@@ -96,6 +96,11 @@ class BlockStore:
         write_hashed(path, state)
         self._remember(place, state)
 
+    def forget_deleted(self) -> None:
+        """Drop the copies in memory of blocks whose files are gone."""
+        for place in [one for one in self._memory if not self.holds(one)]:
+            del self._memory[place]
+
     def _path(self, place: BlockPlace) -> Path | None:
         return None if self._folder is None else self._folder / place.path
 

@@ -208,6 +208,12 @@ class LlamaGenerator:
             raise self._end_error(child)
         return reply["is_held"]
 
+    def forget(self) -> None:
+        """Have the child forget between two batches; without a child there is nothing to forget."""
+        child = self._child
+        if child is not None:
+            child.send({"type": "forget", "id": self._next_id()})
+
     def stream(self, request: GenerationRequest) -> LlamaStream:
         """Queue a generation and return at once."""
         with self._lock:

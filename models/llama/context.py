@@ -249,6 +249,14 @@ class LlamaContext:
         while len(self._remembered) > 1 and self._remembered_bytes() > _REMEMBERED_BYTES:
             self._remembered.popitem(last=False)
 
+    def forget(self) -> None:
+        """Drop all of the prompts that have ended but their heads, which say nothing of anybody."""
+        for units in [units for units in self._remembered if len(units) > 1]:
+            del self._remembered[units]
+        for sequence in range(len(self._held)):
+            if sequence not in self._under_way:
+                self._truncate(sequence, min(1, self.units_held(sequence)))
+
     def attach(self, sequence: int, block: BlockUnit, state: State) -> None:
         """Put the shown pieces of a block behind what is in a sequence."""
         assert self._rotation is not None  # else no block was ever kept

@@ -237,6 +237,11 @@ class LlamaGeneration:
             context.end(sequence)
         return progress.outcome()
 
+    def forget(self) -> None:
+        """Drop what is remembered of prompts that have ended and of blocks that are gone."""
+        self._context.forget()
+        self._blocks.forget_deleted()
+
     def _load(self, units: Sequence[Unit]) -> dict[BlockUnit, State | None]:
         head = units[0]
         assert not isinstance(head, BlockUnit)

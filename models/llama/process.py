@@ -27,11 +27,12 @@ from models.types import Generation
 
 
 class Work:
-    """What waits to be computed: generations before blocks, each in order of arrival."""
+    """What waits: wishes to forget, then generations, then blocks, each in order of arrival."""
 
     def __init__(self) -> None:
         self._generations: deque[wire.Generate] = deque()
         self._blocks: deque[wire.Keep] = deque()
+        self._forgets: deque[wire.Forget] = deque()
         self._changed = threading.Condition()
         self._open_ids: set[int] = set()
         self._cancelled_ids: set[int] = set()
@@ -41,14 +42,17 @@ class Work:
         """Whether somebody waits for an answer."""
         return bool(self._generations)
 
-    def put(self, message: wire.Generate | wire.Keep) -> None:
+    def put(self, message: wire.Generate | wire.Keep | wire.Forget) -> None:
         """Add to the end."""
         with self._changed:
-            if message["type"] == "generate":
-                self._open_ids.add(message["id"])
-                self._generations.append(message)
-            else:
-                self._blocks.append(message)
+            match message["type"]:
+                case "generate":
+                    self._open_ids.add(message["id"])
+                    self._generations.append(message)
+                case "keep":
+                    self._blocks.append(message)
+                case "forget":
+                    self._forgets.append(message)
             self._changed.notify()
 
     def put_back(self, message: wire.Keep) -> None:
@@ -57,11 +61,18 @@ class Work:
             self._blocks.appendleft(message)
             self._changed.notify()
 
-    def take(self) -> wire.Generate | wire.Keep:
+    def take(self) -> wire.Generate | wire.Keep | wire.Forget:
         """Wait for work and return it."""
         with self._changed:
-            self._changed.wait_for(lambda: self._generations or self._blocks)
+            self._changed.wait_for(lambda: self._forgets or self._generations or self._blocks)
+            if self._forgets:
+                return self._forgets.popleft()
             return self._generations.popleft() if self._generations else self._blocks.popleft()
+
+    def takes_forget(self) -> bool:
+        """Take a wish to forget, if there is one, and tell whether there was."""
+        with self._changed:
+            return bool(self._forgets and self._forgets.popleft())
 
     def take_generations(self) -> Iterator[wire.Generate]:
         """Return the generations that are there, without waiting."""
@@ -117,10 +128,15 @@ class GeneratorProcess:
         while True:
             if scheduler.is_idle:
                 message = self._work.take()
-                if message["type"] == "keep":
-                    self._keep(message)
-                else:
-                    self._add(scheduler, message)
+                match message["type"]:
+                    case "keep":
+                        self._keep(message)
+                    case "forget":
+                        self._forget()
+                    case "generate":
+                        self._add(scheduler, message)
+            elif self._work.takes_forget():
+                self._forget()
             for message in self._work.take_generations():
                 self._add(scheduler, message)
             scheduler.step()
@@ -198,11 +214,15 @@ class GeneratorProcess:
         finally:
             self._gives_way = False
 
+    def _forget(self) -> None:
+        assert self._generation is not None
+        self._generation.forget()
+
     def _read(self) -> None:
         for line in self._requests:
             message = wire.decode_request(line)
             match message["type"]:
-                case "generate" | "keep":
+                case "generate" | "keep" | "forget":
                     self._work.put(message)
                 case "cancel":
                     self._work.cancel(message["id"])

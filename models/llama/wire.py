@@ -97,6 +97,13 @@ class Find(TypedDict):
     blocks: list[BlockJson]
 
 
+class Forget(TypedDict):
+    """Drop what is remembered of prompts and of blocks that are gone; no answer."""
+
+    type: Literal["forget"]
+    id: int
+
+
 class Ready(TypedDict):
     """The model is loaded."""
 
@@ -161,7 +168,7 @@ class Failed(TypedDict):
     overflow: tuple[int, int] | None
 
 
-Request = Open | Generate | Cancel | Count | Keep | Find
+Request = Open | Generate | Cancel | Count | Keep | Find | Forget
 Reply = Ready | Piece | Finished | Counted | Kept | Found | Failed
 
 

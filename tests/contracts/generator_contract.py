@@ -235,6 +235,17 @@ class GeneratorContract:
             assert kept.result()
         assert text == generator.stream(REQUEST).result().text
 
+    def test_forgetting_changes_no_text_and_no_kept_block(self, generator: Generator) -> None:
+        generator.forget()  # there may be nothing yet
+        head = WITH_BLOCK.prompt.head
+        assert generator.keep(head, BLOCK)
+        before = generator.stream(WITH_BLOCK).result()
+        running = generator.stream(OTHER)
+        generator.forget()
+        assert running.result().text == generator.stream(OTHER).result().text
+        assert generator.holds(head, [BLOCK]) == (True,)
+        assert generator.stream(WITH_BLOCK).result().text == before.text
+
     def test_prompt_without_passages_is_fine(self, generator: Generator) -> None:
         prompt = replace(REQUEST.prompt, passages=())
         assert generator.stream(replace(REQUEST, prompt=prompt)).result().completion_tokens > 0

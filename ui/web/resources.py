@@ -214,7 +214,9 @@ def _open_engine(
         cache = AnswerCache(
             engine, catalog.current_generation, most_bytes=settings.answer.kept_reply_bytes
         )
-        watch = GenerationWatch(catalog.current_generation, (cache.drop_outdated, embedder.forget))
+        watch = GenerationWatch(
+            catalog.current_generation, (cache.drop_outdated, embedder.forget, generator.forget)
+        )
         watch.start()
         if settings.answer.prepared_sentences_bytes:
             preparer.start()

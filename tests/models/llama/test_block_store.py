@@ -73,6 +73,18 @@ def test_memory_keeps_what_was_used_last(tmp_path: Path) -> None:
     assert blocks.load(TWO) is None
 
 
+def test_memory_forgets_what_was_deleted_and_nothing_else(tmp_path: Path) -> None:
+    blocks = store(tmp_path)
+    blocks.save(ONE, STATE)
+    blocks.save(TWO, STATE)
+    (tmp_path / ONE.path).unlink()
+    blocks.forget_deleted()
+    for place in (ONE, TWO):
+        (tmp_path / place.path).write_bytes(b"unread")
+    assert blocks.load(TWO) == STATE
+    assert blocks.load(ONE) is None
+
+
 def test_full_budget_gives_up_what_was_used_longest_ago(tmp_path: Path) -> None:
     blocks = store(tmp_path, n_files=2)
     blocks.save(ONE, STATE)

@@ -181,6 +181,19 @@ class TestRealModel:
             generator.count_tokens(["text"])
             assert generator.process_id is not None
 
+    def test_process_forgets_a_conversation_but_not_the_instruction(
+        self, generator: LlamaGenerator
+    ) -> None:
+        said = ("User: Hello.", "Assistant: Hello.")
+        prompt = Prompt(head="You greet.", passages=said, question="And now?", grows=True)
+        asked = replace(SHORT, prompt=prompt)
+        first, warm = (generator.stream(asked).result() for _ in range(2))
+        generator.forget()
+        again = generator.stream(asked).result()
+        assert warm.prompt_tokens_computed < again.prompt_tokens_computed
+        assert again.prompt_tokens_computed < first.prompt_tokens_computed
+        assert again.text == first.text
+
     def test_count_tokens_does_not_wait_for_a_running_generation(
         self, generator: LlamaGenerator
     ) -> None:

@@ -102,6 +102,19 @@ def test_prompt_that_does_not_grow_is_not_remembered(bench: Bench) -> None:
     assert bench.run(REQUEST).prompt_tokens_computed == sum(map(len, units[1:]))
 
 
+def test_forgetting_leaves_only_the_head(bench: Bench) -> None:
+    asked = conversation("User: How long is the leave?", "Assistant: 27 days.")
+    first = bench.run(asked)
+    units = bench.generation.render(asked.prompt)
+    bench.generation.forget()
+    again = bench.run(asked)
+    assert again.prompt_tokens_computed == sum(map(len, units[1:]))
+    assert again.text == first.text
+    bench.run(with_head("Another head."))
+    bench.generation.forget()
+    assert bench.run(asked).prompt_tokens_computed == sum(map(len, units[1:]))
+
+
 def test_beginnings_used_longest_ago_are_forgotten_where_there_are_too_many(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
