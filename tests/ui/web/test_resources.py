@@ -5,18 +5,22 @@ from pathlib import Path
 
 import pytest
 
+from assistant.store.catalog import Catalog
 from models.fakes import FakeGenerator
 from tests.ui.conftest import Plinth
 from ui.web.resources import open_resources
 
 
-def test_generator_forgets_when_a_document_is_deleted(
+def test_generator_forgets_when_documents_change(
     asking: Plinth, data_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    assert asking("docs", "list").exit_code == 0
     forgotten = threading.Event()
+    generations = [1]
     monkeypatch.setattr(FakeGenerator, "forget", lambda _: forgotten.set())
+    monkeypatch.setattr(Catalog, "current_generation", lambda _: generations[0])
     with open_resources(data_dir) as resources:
         resources.engine.result(60)
         assert not forgotten.is_set()
-        assert asking("docs", "delete", "parking.txt", "--yes").exit_code == 0
+        generations[0] += 1
         assert forgotten.wait(60)
