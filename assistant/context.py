@@ -133,14 +133,15 @@ def build_context(
     """Choose sentences, best first, each with the one before it, until the rest says too little.
 
     The best one comes with the one after it too: "The board meets weekly. It is led by …". An
-    item of a list comes with the line that announces the list, or not at all.
+    item of a list comes with the line that announces the list, or not at all. A kept passage of
+    which any sentence is chosen is shown whole: that costs nothing, and answers are better for it.
 
     Args:
         hits: Evidence passages, best first; at least one.
         sentences: Their sentences in page order within each hit; at least one.
         scores: Of each sentence, higher is better.
         generator: Counts the tokens; its tokenizer is the one that matters here.
-        budget_tokens: Most tokens of evidence; the best sentence is shown even if it is longer.
+        budget_tokens: Most tokens of chosen sentences; the best one is shown even if it is longer.
         least_relevance: Sentences below this share of the best score are left out, 0 to 1.
         whole_passages: Show the best passages whole instead of selected sentences.
         kept: Indexes of the hits whose blocks the generator holds: no token of them is computed.
@@ -171,14 +172,16 @@ def build_context(
                 taken.update(group)
                 opened.add(hit_index)
                 left -= cost
+    whole = opened & set(kept)
+    taken.update(i for i, sentence in enumerate(sentences) if sentence.hit_index in whole)
     shown = tuple(sentences[i] for i in sorted(taken))
     order_of_hits = sorted(
         opened, key=lambda h: max(scores[i] for i in taken if sentences[i].hit_index == h)
     )
     passages = tuple(
-        (write_block if h in kept else write_sentences)(
-            hits[h], [s.span for s in shown if s.hit_index == h]
-        )
+        write_block(hits[h])
+        if h in whole
+        else write_sentences(hits[h], [s.span for s in shown if s.hit_index == h])
         for h in order_of_hits
     )
     return Context(passages, shown, sentences[best], scores[best])

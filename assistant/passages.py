@@ -37,27 +37,16 @@ def label(passage: Located) -> str:
     return f"{text} ({date})" if date else text
 
 
-def write_sentences(passage: Located, spans: Sequence[Span]) -> str:
-    """Write some sentences in page order; gaps are marked, line breaks of lists and tables kept."""
-    return "".join(_pieces(passage, spans))
-
-
-def write_block(passage: Located, shown: Sequence[Span] | None = None) -> Block:
-    """Write a passage as the generator keeps it: the label and every sentence, a piece each.
-
-    Args:
-        passage: The passage.
-        shown: The sentences that are part of the prompt; None stands for all.
-    """
-    spans = page_spans(passage.chunk)
+def write_block(passage: Located) -> Block:
+    """Write a passage whole, as the generator keeps it."""
     return Block(
         name=f"{passage.chunk.content_id}/{passage.chunk.chunk_id}",
-        pieces=tuple(_pieces(passage, spans)),
-        shown=(0, *(n for n, span in enumerate(spans, 1) if shown is None or span in shown)),
+        text=write_sentences(passage, page_spans(passage.chunk)),
     )
 
 
-def _pieces(passage: Located, spans: Sequence[Span]) -> list[str]:
+def write_sentences(passage: Located, spans: Sequence[Span]) -> str:
+    """Write some sentences in page order; gaps are marked, line breaks of lists and tables kept."""
     pieces = [f"[{label(passage)}]\n"]
     chunk = passage.chunk
     end = spans[0].start if spans else chunk.span.start
@@ -66,7 +55,7 @@ def _pieces(passage: Located, spans: Sequence[Span]) -> list[str]:
         text = chunk.text[span.start - chunk.span.start : span.end - chunk.span.start]
         pieces.append(_gap(between) + re.sub(r"\s*\n\s*", "\n", text))
         end = span.end
-    return pieces
+    return "".join(pieces)
 
 
 def _gap(between: str) -> str:

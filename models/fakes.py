@@ -89,7 +89,7 @@ class FakeGenerator:
             fingerprint=f"fake-{context_tokens}",
         )
         self._is_closed = False
-        self._kept: set[tuple[str, str, tuple[str, ...]]] = set()
+        self._kept: set[tuple[str, str, str]] = set()
 
     @property
     def info(self) -> GeneratorInfo:
@@ -105,20 +105,18 @@ class FakeGenerator:
         self._refuse_if_closed()
         blocks = [one for one in request.prompt.passages if isinstance(one, Block)]
         held = self.holds(request.prompt.head, blocks)
-        passages = tuple(map(_shown_text, request.prompt.passages))
-        attached = sum(
-            _count(_shown_text(b)) for b, is_held in zip(blocks, held, strict=True) if is_held
-        )
+        passages = tuple(map(_text, request.prompt.passages))
+        attached = sum(_count(b.text) for b, is_held in zip(blocks, held, strict=True) if is_held)
         return FakeStream(request, passages, self._info.context_tokens, self._reply, attached)
 
     def holds(self, head: str, blocks: Sequence[Block]) -> tuple[bool, ...]:
         """Tell which blocks were kept for this head."""
-        return tuple((head, block.name, block.pieces) in self._kept for block in blocks)
+        return tuple((head, block.name, block.text) in self._kept for block in blocks)
 
     def keep(self, head: str, block: Block) -> bool:
         """Keep a block until the generator is closed."""
         self._refuse_if_closed()
-        self._kept.add((head, block.name, block.pieces))
+        self._kept.add((head, block.name, block.text))
         return True
 
     def forget(self) -> None:
@@ -213,10 +211,8 @@ class FakeStream:
         )
 
 
-def _shown_text(passage: str | Block) -> str:
-    if isinstance(passage, str):
-        return passage
-    return "".join(passage.pieces[index] for index in passage.shown)
+def _text(passage: str | Block) -> str:
+    return passage if isinstance(passage, str) else passage.text
 
 
 def _count(text: str) -> int:

@@ -15,17 +15,12 @@ FloatMatrix = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Block:
-    """A passage in pieces, computed once as a whole and kept; a prompt may show some pieces of it.
-
-    What is shown was computed in sight of what is not: the model reads a sentence as it stood.
-    """
+    """A passage that is computed once and kept for later prompts."""
 
     name: str
     """Where it is kept: letters, digits and hyphens, one slash between its group and itself."""
-    pieces: tuple[str, ...]
-    """The whole passage when joined; each is tokenised by itself."""
-    shown: tuple[int, ...]
-    """Indexes of the pieces that are part of the prompt, ascending, at least one."""
+    text: str
+    """Not empty."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,10 +43,7 @@ class Prompt:
     one right after the other; else a blank line is put behind each."""
 
     def __repr__(self) -> str:
-        sizes = [
-            len(one) if isinstance(one, str) else sum(len(one.pieces[i]) for i in one.shown)
-            for one in self.passages
-        ]
+        sizes = [len(one if isinstance(one, str) else one.text) for one in self.passages]
         return (
             f"Prompt(head={len(self.head)} chars, passages={sizes}, question={len(self.question)})"
         )

@@ -206,9 +206,9 @@ def chosen(prompt: Prompt) -> Prompt:
 
 
 def with_blocks(prompt: Prompt, asker_index: int) -> Prompt:
-    """Return the same prompt with its passages as blocks, all of each shown."""
+    """Return the same prompt with its passages as blocks."""
     blocks = (
-        Block(name=f"asker-{asker_index}/{index}", pieces=(str(passage),), shown=(0,))
+        Block(name=f"asker-{asker_index}/{index}", text=str(passage))
         for index, passage in enumerate(prompt.passages)
     )
     return replace(prompt, passages=tuple(blocks))

@@ -1,4 +1,4 @@
-"""A saved passage moved to its place in a prompt, and cut down to the tokens that are shown.
+"""A saved passage moved to its place in a prompt.
 
 A key in the cache is turned by an angle that grows with its position (RoPE), so moving a token
 means turning its key on. llama.cpp does that too, but for its whole cache whenever anything was
@@ -12,14 +12,11 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
 from models.llama.block_store import State
-
-Mask = NDArray[np.bool_]
 
 _FLOAT16 = 1
 """`GGML_TYPE_F16`."""
@@ -82,26 +79,23 @@ def first_keys(state: State) -> NDArray[np.float16]:
     return _rows(state, start + _LAYER.size, len(cells), row_bytes)[_by_position(cells)]
 
 
-def placed(state: State, start: int, shown: Mask, rotation: Rotation) -> State:
-    """Return a state whose shown cells follow one another from a position on.
+def placed(state: State, start: int, rotation: Rotation) -> State:
+    """Return a state whose cells follow one another from a position on.
 
     Args:
         state: Of a passage, as llama.cpp wrote it: in the order of the cache, which need not be
             that of the positions.
-        start: New position of the first shown cell.
-        shown: Of each token, whether it is part of the result; at least one is.
+        start: New position of the first cell.
         rotation: Of the model.
 
     Raises:
         StateLayoutError: the bytes are not a state as described above.
     """
     cells = _cells(state)
-    if len(shown) != len(cells) or not shown.any():
-        raise StateLayoutError(f"{len(cells)} cells, of which {int(shown.sum())} are to be shown")
-    chosen = _by_position(cells)[shown]
-    moved = cells[chosen]
+    order = _by_position(cells)
+    moved = cells[order]
     moved["position"] = start + np.arange(len(moved))
-    steps = moved["position"].astype(np.int64) - cells["position"][chosen]
+    steps = moved["position"].astype(np.int64) - cells["position"][order]
     at = _COUNT_AT + 4 + cells.nbytes
     is_transposed, n_layers = struct.unpack_from("<II", state, at)
     if is_transposed:
@@ -117,21 +111,12 @@ def placed(state: State, start: int, shown: Mask, rotation: Rotation) -> State:
         row_bytes = _row_bytes(state, at)
         parts.append(bytes(state[at : at + _LAYER.size]))
         at += _LAYER.size
-        rows = _rows(state, at, len(cells), row_bytes)[chosen]
+        rows = _rows(state, at, len(cells), row_bytes)[order]
         parts.append((rotation.turned(rows, steps) if index < n_layers else rows).tobytes())
         at += len(cells) * row_bytes
     if at != len(state):
         raise StateLayoutError(f"{len(state) - at} bytes more than expected")
     return bytearray(b"".join(parts))
-
-
-def shown_cells(piece_lengths: list[int], shown: tuple[int, ...]) -> Mask:
-    """Return of each token of some pieces in a row whether its piece is shown."""
-    mask = np.zeros(sum(piece_lengths), dtype=np.bool_)
-    ends = np.cumsum([0, *piece_lengths])
-    for index, (begin, end) in enumerate(pairwise(ends.tolist())):
-        mask[begin:end] = index in shown
-    return mask
 
 
 def _cells(state: State) -> NDArray[np.void]:

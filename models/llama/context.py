@@ -5,8 +5,8 @@ do not depend on how much of the prompt was there already: equal prompts meet eq
 was computed before.
 
 A passage may come as a block: its keys and values were computed once, behind the head alone, and
-are attached at the place where the prompt has it, less the pieces that are not shown. A block right
-behind the head is exact; a later one does not see the passages before it.
+are attached at the place where the prompt has it. A block right behind the head is exact; a later
+one does not see the passages before it.
 
 Several prompts share the cells of one cache, each as a sequence of its own; what two of them begin
 with is there once. Attention adds up 16-bit numbers in the order of the cells, and in company a
@@ -15,7 +15,7 @@ begins alone therefore takes nothing from the cache but what was computed alone,
 it would compute it itself.
 
 Source: Yao et al. 2025, "CacheBlend", and Hu et al. 2025, "EPIC", on attaching passages computed
-apart; showing a part of one is our own.
+apart.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ import llama_cpp
 import numpy as np
 
 from models.errors import ModelFileError
-from models.llama.block_state import StateLayoutError, first_keys, placed, shown_cells
+from models.llama.block_state import StateLayoutError, first_keys, placed, positions_of
 from models.llama.block_store import State
 from models.llama.model import LlamaModel
 from models.types import FloatVector
@@ -44,20 +44,14 @@ BATCH_TOKENS = 512
 
 @dataclass(frozen=True, slots=True)
 class BlockUnit:
-    """A passage as the tokens of its pieces, some of which are shown; `models.types.Block`."""
+    """A `models.types.Block` and what separates it from what follows, as tokens."""
 
     name: str
-    pieces: tuple[Tokens, ...]
-    shown: tuple[int, ...]
-
-    @property
-    def tokens(self) -> Tokens:
-        """All of them, shown or not."""
-        return tuple(token for piece in self.pieces for token in piece)
+    tokens: Tokens
 
     def __len__(self) -> int:
-        """Count the tokens that are shown."""
-        return sum(len(self.pieces[index]) for index in self.shown)
+        """Count the tokens."""
+        return len(self.tokens)
 
 
 Unit = Tokens | BlockUnit
@@ -258,12 +252,11 @@ class LlamaContext:
                 self._truncate(sequence, min(1, self.units_held(sequence)))
 
     def attach(self, sequence: int, block: BlockUnit, state: State) -> None:
-        """Put the shown pieces of a block behind what is in a sequence."""
+        """Put a block behind what is in a sequence."""
         assert self._rotation is not None  # else no block was ever kept
-        shown = shown_cells(list(map(len, block.pieces)), block.shown)
-        moved = placed(state, self._position(sequence), shown, self._rotation)
+        moved = placed(state, self._position(sequence), self._rotation)
         scratch = self._scratch(sequence)
-        if not self._set_state(scratch, moved):
+        if len(positions_of(moved)) != len(block) or not self._set_state(scratch, moved):
             raise RuntimeError(f"the saved state of the passage {block.name} does not fit")
         llama_cpp.llama_memory_seq_cp(self._memory, scratch, sequence, -1, -1)
         self._empty(scratch)
@@ -281,7 +274,7 @@ class LlamaContext:
         tokens = tuple(range(_TRIED_TOKENS))
         here, there = (self._computed_at(position, tokens) for position in (0, _TRIED_POSITION))
         try:
-            moved = placed(here, _TRIED_POSITION, np.ones(len(tokens), np.bool_), self._rotation)
+            moved = placed(here, _TRIED_POSITION, self._rotation)
             found, wanted = first_keys(moved), first_keys(there)
         except StateLayoutError:
             return False

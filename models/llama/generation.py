@@ -164,7 +164,7 @@ class LlamaGeneration:
         place = self._place(head_tokens, unit)
         if self._blocks.holds(place):
             return True
-        if len(head_tokens) + len(unit.tokens) > self._context_tokens:
+        if len(head_tokens) + len(unit) > self._context_tokens:
             return False
         if not self._context.moves_blocks:
             print("this kind of model cannot reuse passages", file=sys.stderr, flush=True)
@@ -194,12 +194,7 @@ class LlamaGeneration:
         units = self.render(request.prompt)
         probe = self._render_probe(request.probe) if request.probe else ()
         prompt_tokens = sum(map(len, units))
-        # A block that is missing is computed as a whole, with the head alone in the cache.
-        blocks = [len(unit.tokens) for unit in units if isinstance(unit, BlockUnit)]
-        needed_tokens = max(
-            len(units[0]) + max(blocks, default=0),
-            prompt_tokens + request.max_tokens + len(probe),
-        )
+        needed_tokens = prompt_tokens + request.max_tokens + len(probe)
         if needed_tokens > self._context_tokens:
             raise ContextOverflowError(
                 needed_tokens=needed_tokens, context_tokens=self._context_tokens
@@ -266,7 +261,7 @@ class LlamaGeneration:
         for block, state in states.items():
             if state is None:
                 states[block] = yield from self._compute_block(sequence, block)
-                progress.computed_tokens += len(block.tokens)
+                progress.computed_tokens += len(block)
         for unit in units[context.units_held(sequence) : -1]:
             if isinstance(unit, BlockUnit):
                 state = states[unit]
@@ -294,7 +289,7 @@ class LlamaGeneration:
         return len(head)
 
     def _compute_block(self, sequence: int, block: BlockUnit) -> Steps[State]:
-        """Compute a block, shown or not, behind a prompt's head and return its state."""
+        """Compute a block behind a prompt's head and return its state."""
         scratch = self._context.prepare_block(sequence)
         yield Part(scratch, block.tokens, wants_logits=False)
         return self._context.take_block(sequence)
@@ -314,10 +309,8 @@ class LlamaGeneration:
 
     def _render_block(self, block: Block) -> BlockUnit:
         text = self._model.tokenise
-        pieces = [tuple(text(piece)) for piece in block.pieces]
-        # What follows it must not run on from its last line, whichever piece that is.
-        end = len(pieces)
-        return BlockUnit(block.name, (*pieces, tuple(text(_SEPARATOR))), (*block.shown, end))
+        # What follows it must not run on from its last line.
+        return BlockUnit(block.name, (*text(block.text), *text(_SEPARATOR)))
 
     def _reply(
         self, sequence: int, plan: Plan, logits: FloatVector, emit: Callable[[str], None]

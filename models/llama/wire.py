@@ -38,8 +38,7 @@ class BlockJson(TypedDict):
     """A `models.types.Block`."""
 
     name: str
-    pieces: list[str]
-    shown: list[int]
+    text: str
 
 
 class ProbeJson(TypedDict):
@@ -234,12 +233,12 @@ def read_generate(message: Generate) -> GenerationRequest:
 
 def block_json(block: Block) -> BlockJson:
     """Return a block as JSON."""
-    return {"name": block.name, "pieces": list(block.pieces), "shown": list(block.shown)}
+    return {"name": block.name, "text": block.text}
 
 
 def read_block(block: BlockJson) -> Block:
     """Return the block in JSON."""
-    return Block(name=block["name"], pieces=tuple(block["pieces"]), shown=tuple(block["shown"]))
+    return Block(name=block["name"], text=block["text"])
 
 
 def finished_message(request_id: int, generation: Generation) -> Finished:

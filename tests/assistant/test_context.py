@@ -1,13 +1,13 @@
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 import numpy as np
 import pytest
 
 from assistant.context import Context, build_context, choose_hits, score_rest
 from assistant.evidence.sentences import StemWeights, read_sentences
-from assistant.passages import label
+from assistant.passages import label, write_block
 from assistant.settings import AnswerSettings
 from assistant.types import Hit
 from models.fakes import FakeEmbedder, FakeGenerator
@@ -45,7 +45,12 @@ def contextualise() -> Callable[..., Context]:
     embedder, generator = FakeEmbedder(), FakeGenerator()
 
     def make(
-        hits: Sequence[Hit], question: str, *, budget: int, whole_passages: bool = False
+        hits: Sequence[Hit],
+        question: str,
+        *,
+        budget: int,
+        whole_passages: bool = False,
+        kept: Collection[int] = (),
     ) -> Context:
         sentences = read_sentences(hits, embedder)
         weights = StemWeights(sentence.stems for sentence in sentences)
@@ -59,6 +64,7 @@ def contextualise() -> Callable[..., Context]:
             generator,
             budget_tokens=budget,
             whole_passages=whole_passages,
+            kept=kept,
         )
 
     return make
@@ -158,6 +164,24 @@ def test_build_context_shows_an_item_only_with_the_line_that_announces_it(
     assert shown[0] == "Glasses are sold in the shop."
     assert ("Not covered:" in shown) >= any(text.startswith("-") for text in shown)
     assert ("- Glasses" in shown) == (budget >= 20)
+
+
+def test_build_context_shows_a_kept_passage_whole_once_anything_of_it_is_chosen(
+    make_hit: Callable[..., Hit], contextualise: Callable[..., Context]
+) -> None:
+    leave = make_hit("Bikes go to the cellar. Ask early. Leave is requested from your manager.")
+    other = make_hit("Zebras graze on grass. They sleep.")
+    question = "Who approves leave requests by a manager?"
+    chosen = contextualise([leave, other], question, budget=20)
+    kept = contextualise([leave, other], question, budget=20, kept=(0, 1))
+    assert len(chosen.sentences) == 2
+    assert kept.passages == (write_block(leave),)
+    assert [one.text for one in kept.sentences] == [
+        "Bikes go to the cellar.",
+        "Ask early.",
+        "Leave is requested from your manager.",
+    ]
+    assert (kept.best.text, kept.best_score) == (chosen.best.text, chosen.best_score)
 
 
 def test_build_context_of_whole_passages_takes_them_in_rank_order(

@@ -8,21 +8,17 @@ from assistant.types import Hit
 TEXT = "Leave is agreed early.\n- ask your\nlead\n- then book it"
 
 
-def test_block_joined_is_the_whole_passage_as_it_is_written(make_hit: Callable[..., Hit]) -> None:
+def test_block_is_the_whole_passage_as_it_is_written(make_hit: Callable[..., Hit]) -> None:
     hit = make_hit(TEXT, offset=40, heading="Leave", date="2026-01-01")
     block = write_block(hit)
-    assert "".join(block.pieces) == write_sentences(hit, page_spans(hit.chunk))
-    assert block.pieces[0] == "[Handbook > Leave (2026-01-01)]\n"
-    assert block.shown == tuple(range(len(block.pieces)))
+    assert block.text == write_sentences(hit, page_spans(hit.chunk))
+    assert block.text.startswith("[Handbook > Leave (2026-01-01)]\nLeave is agreed early.\n")
     assert block.name == f"{hit.chunk.content_id}/{hit.chunk.chunk_id}"
 
 
-def test_block_shows_the_label_and_the_chosen_sentences(make_hit: Callable[..., Hit]) -> None:
+def test_sentences_are_written_below_the_label(make_hit: Callable[..., Hit]) -> None:
     hit = make_hit(TEXT, offset=40)
     spans = page_spans(hit.chunk)
-    block = write_block(hit, [spans[1]])
-    assert block.shown == (0, 2)
-    assert block.pieces == write_block(hit).pieces
     assert write_sentences(hit, [spans[1]]) == "[Handbook]\n- ask your\nlead"
 
 

@@ -34,12 +34,8 @@ OTHER = replace(
 
 BLOCK = Block(
     name="1/2",
-    pieces=(
-        "[Handbook]\n",
-        "The annual leave of a full-time employee is 27 working days.",
-        " Unused days expire at the end of March.",
-    ),
-    shown=(0, 1),
+    text="[Handbook]\nThe annual leave of a full-time employee is 27 working days. "
+    "Unused days expire at the end of March.",
 )
 WITH_BLOCK = replace(REQUEST, prompt=replace(REQUEST.prompt, passages=(PASSAGES[1], BLOCK)))
 
@@ -194,14 +190,13 @@ class GeneratorContract:
         head = REQUEST.prompt.head
         others = [
             replace(BLOCK, name="1/3"),
-            replace(BLOCK, pieces=(*BLOCK.pieces[:2], " Unused days never expire.")),
+            replace(BLOCK, text=BLOCK.text + " Or later."),
         ]
         with open_generator() as generator:
             assert generator.holds(head, [BLOCK, *others]) == (False, False, False)
             assert generator.keep(head, BLOCK)
             assert generator.keep(head, BLOCK)
             assert generator.holds(head, [BLOCK, *others]) == (True, False, False)
-            assert generator.holds(head, [replace(BLOCK, shown=(0, 2))]) == (True,)
             assert generator.holds(head + " Be brief.", [BLOCK]) == (False,)
             assert generator.holds(head, []) == ()
 
@@ -214,21 +209,19 @@ class GeneratorContract:
             generator.keep(REQUEST.prompt.head, BLOCK)
             generator.stream(OTHER).result()
             kept = generator.stream(WITH_BLOCK).result()
-        shown = "".join(BLOCK.pieces[index] for index in BLOCK.shown)
         assert kept.text == new.text
         assert kept.prompt_tokens == new.prompt_tokens
-        (n_shown,) = generator_tokens(open_generator, shown)
-        assert kept.prompt_tokens_computed <= kept.prompt_tokens - n_shown
+        (n_attached,) = generator_tokens(open_generator, BLOCK.text)
+        assert kept.prompt_tokens_computed <= kept.prompt_tokens - n_attached
 
-    def test_block_shows_only_its_shown_pieces(self, generator: Generator) -> None:
-        passage = "".join(BLOCK.pieces[index] for index in BLOCK.shown)
-        written = replace(WITH_BLOCK.prompt, passages=(PASSAGES[1], passage))
+    def test_block_that_is_not_kept_is_read_as_its_text(self, generator: Generator) -> None:
+        written = replace(WITH_BLOCK.prompt, passages=(PASSAGES[1], BLOCK.text))
         as_text = generator.stream(replace(WITH_BLOCK, prompt=written)).result()
         as_block = generator.stream(WITH_BLOCK).result()
-        assert abs(as_block.prompt_tokens - as_text.prompt_tokens) <= len(BLOCK.shown)
+        assert as_block.prompt_tokens == as_text.prompt_tokens
 
     def test_keep_gives_way_to_a_generation(self, generator: Generator) -> None:
-        long = Block(name="3/4", pieces=tuple(f" Rule {n} holds." for n in range(80)), shown=(0,))
+        long = Block(name="3/4", text=" ".join(f"Rule {n} holds." for n in range(80)))
         with ThreadPoolExecutor(1) as pool:
             kept = pool.submit(generator.keep, REQUEST.prompt.head, long)
             text = generator.stream(REQUEST).result().text

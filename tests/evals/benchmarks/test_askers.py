@@ -155,7 +155,7 @@ def test_chosen_prompt_shows_a_third_of_the_lines() -> None:
 def test_prompt_with_blocks_shows_the_same_texts() -> None:
     prompt = asker_prompt("a", 1)
     blocks = with_blocks(prompt, 1).passages
-    assert ["".join(b.pieces) for b in blocks if isinstance(b, Block)] == list(prompt.passages)
+    assert [b.text for b in blocks if isinstance(b, Block)] == list(prompt.passages)
     assert len({b.name for b in blocks if isinstance(b, Block)}) == 3
 
 

@@ -73,11 +73,11 @@ def test_a_score_is_shown_with_its_interval_in_lines_and_json(bench: Bench) -> N
     assert list(list_lines([benchmark]))[1:] == ["  score lower end at least -0.50"]
     result = run_benchmark(benchmark, bench, tell=lambda _: None)
     assert list(result_lines(result))[1] == (
-        "  score      +0.100 (95 %: -0.200 to +0.500, n 5), 0.600 -> 0.700 score; "
+        "  score      +0.100 (95 %: -0.300 to +0.600, n 5), 0.600 -> 0.700 score; "
         "lower end at least -0.50: met"
     )
     (value,) = results_to_json([result])["benchmarks"]
     shown = value["quantities"]["score"]
     assert (shown["difference"], shown["n"]) == (pytest.approx(0.1), 5)
-    assert shown["low"] == pytest.approx(-0.2)
+    assert shown["low"] == pytest.approx(-0.3)
     assert "median_ratio" not in shown

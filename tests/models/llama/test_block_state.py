@@ -15,7 +15,6 @@ from models.llama.block_state import (
     first_keys,
     placed,
     positions_of,
-    shown_cells,
 )
 from models.llama.context import BlockUnit, LlamaContext, Part
 from models.llama.model import LlamaModel
@@ -34,8 +33,8 @@ def context(model: LlamaModel) -> Iterator[LlamaContext]:
 
 @pytest.fixture(scope="module")
 def block(model: LlamaModel) -> BlockUnit:
-    pieces = ("[Handbook]\n", "The shop opens at nine.", " It closes at six.")
-    return BlockUnit("1/2", tuple(tuple(model.tokenise(p)) for p in pieces), (0, 1, 2))
+    text = "[Handbook]\nThe shop opens at nine. It closes at six."
+    return BlockUnit("1/2", tuple(model.tokenise(text)))
 
 
 def computed(context: LlamaContext, model: LlamaModel, block: BlockUnit, start: int) -> bytearray:
@@ -56,8 +55,7 @@ def test_placed_turns_keys_as_computing_them_there_does(
     context: LlamaContext, model: LlamaModel, block: BlockUnit
 ) -> None:
     here, there = (computed(context, model, block, start) for start in (7, 93))
-    everything = np.ones(len(block), dtype=np.bool_)
-    moved = placed(here, 93, everything, SMOLLM)
+    moved = placed(here, 93, SMOLLM)
     assert (
         positions_of(moved).tolist()
         == positions_of(there).tolist()
@@ -73,21 +71,7 @@ def test_placed_where_it_was_changes_nothing(
     context: LlamaContext, model: LlamaModel, block: BlockUnit
 ) -> None:
     state = computed(context, model, block, 7)
-    assert placed(state, 7, np.ones(len(block), dtype=np.bool_), SMOLLM) == state
-
-
-def test_placed_leaves_out_what_is_not_shown_without_a_gap(
-    context: LlamaContext, model: LlamaModel, block: BlockUnit
-) -> None:
-    state = computed(context, model, block, 7)
-    lengths = [len(piece) for piece in block.pieces]
-    shown = shown_cells(lengths, (0, 2))
-    assert shown.sum() == lengths[0] + lengths[2]
-    cut = placed(state, 7, shown, SMOLLM)
-    assert positions_of(cut).tolist() == [*range(7, 7 + int(shown.sum()))]
-    assert len(cut) < len(state)
-    # The first piece has not moved.
-    assert (first_keys(cut)[: lengths[0]] == first_keys(state)[: lengths[0]]).all()
+    assert placed(state, 7, SMOLLM) == state
 
 
 def in_cell_order(state: bytearray, order: list[int]) -> bytearray:
@@ -119,15 +103,13 @@ def test_placed_does_not_depend_on_where_the_cells_lie_in_the_cache(
     scattered = in_cell_order(state, order)
     assert positions_of(scattered).tolist() == [7 + index for index in order]
     assert (first_keys(scattered) == first_keys(state)).all()
-    shown = shown_cells([len(piece) for piece in block.pieces], (0, 2))
-    assert placed(scattered, 93, shown, SMOLLM) == placed(state, 93, shown, SMOLLM)
+    assert placed(scattered, 93, SMOLLM) == placed(state, 93, SMOLLM)
 
 
 def test_placed_of_bytes_that_are_no_state_is_refused(
     context: LlamaContext, model: LlamaModel, block: BlockUnit
 ) -> None:
     state = computed(context, model, block, 7)
-    everything = np.ones(len(block), dtype=np.bool_)
     several, other_type, transposed = (bytearray(state) for _ in range(3))
     several[20] = 2
     layers_at = 16 + 12 * len(block)
@@ -144,10 +126,7 @@ def test_placed_of_bytes_that_are_no_state_is_refused(
         transposed,
     ):
         with pytest.raises(StateLayoutError):
-            placed(broken, 7, everything, SMOLLM)
-    for shown in (everything[1:], ~everything):
-        with pytest.raises(StateLayoutError, match="to be shown"):
-            placed(state, 7, shown, SMOLLM)
+            placed(broken, 7, SMOLLM)
 
 
 @given(st.integers(-4000, 4000), st.booleans(), st.integers(0, 2**32 - 1))

@@ -187,25 +187,19 @@ def test_overflow_counts_the_probe_and_exact_fit_is_accepted(bench: Bench) -> No
 
 LEAVE_BLOCK = Block(
     name="1/1",
-    pieces=("[Leave]\n", "Annual leave is 27 working days.", " It expires in March."),
-    shown=(0, 1),
+    text="[Leave]\nAnnual leave is 27 working days. It expires in March.",
 )
 TRAIN_BLOCK = Block(
     name="1/2",
-    pieces=("[Travel]\n", "Flights need a reason.", " Trains are booked in second class."),
-    shown=(0, 2),
+    text="[Travel]\nFlights need a reason. Trains are booked in second class.",
 )
 BLOCKS = replace(
     REQUEST, prompt=replace(REQUEST.prompt, passages=(TRAIN_BLOCK, LEAVE_BLOCK, TRAIN))
 )
 
 
-def whole(block: Block) -> Block:
-    return replace(block, shown=tuple(range(len(block.pieces))))
-
-
 def test_block_behind_the_head_is_exactly_its_tokens_computed_in_place(bench: Bench) -> None:
-    prompt = replace(REQUEST.prompt, passages=(whole(LEAVE_BLOCK),))
+    prompt = replace(REQUEST.prompt, passages=(LEAVE_BLOCK,))
     head, block, question = bench.generation.render(prompt)
     assert isinstance(block, BlockUnit)
     assert not isinstance(head, BlockUnit)
@@ -225,7 +219,6 @@ def test_block_behind_the_head_is_exactly_its_tokens_computed_in_place(bench: Be
         (),
         (OTHER,),
         (replace(BLOCKS, prompt=replace(BLOCKS.prompt, passages=(TRAIN_BLOCK, TRAIN))),),
-        (replace(BLOCKS, prompt=replace(BLOCKS.prompt, passages=(whole(TRAIN_BLOCK), TRAIN))),),
         (replace(BLOCKS, prompt=replace(BLOCKS.prompt, passages=(LEAVE_BLOCK, TRAIN_BLOCK))),),
     ],
 )
@@ -242,16 +235,6 @@ def test_prompt_with_blocks_gives_the_same_whatever_ran_before(
     assert replace(again, prompt_tokens_computed=first.prompt_tokens_computed) == first
 
 
-def test_hidden_pieces_are_neither_counted_nor_seen(bench: Bench) -> None:
-    shown = bench.run(BLOCKS)
-    hidden = "Flights need no reason at all."
-    other = replace(TRAIN_BLOCK, pieces=(TRAIN_BLOCK.pieces[0], hidden, TRAIN_BLOCK.pieces[2]))
-    prompt = replace(BLOCKS.prompt, passages=(other, LEAVE_BLOCK, TRAIN))
-    assert bench.run(replace(BLOCKS, prompt=prompt)).prompt_tokens == shown.prompt_tokens
-    all_of_it = replace(BLOCKS.prompt, passages=(whole(TRAIN_BLOCK), LEAVE_BLOCK, TRAIN))
-    assert bench.run(replace(BLOCKS, prompt=all_of_it)).prompt_tokens > shown.prompt_tokens
-
-
 def test_cancelled_keeping_leaves_the_next_run_right(bench: Bench) -> None:
     first = bench.run(BLOCKS)
     bench.switch.calls_left = 3
@@ -264,7 +247,7 @@ def test_cancelled_keeping_leaves_the_next_run_right(bench: Bench) -> None:
 
 
 LONG_TEXT = " and so on" * 200
-LONG_BLOCK = replace(LEAVE_BLOCK, pieces=(*LEAVE_BLOCK.pieces, LONG_TEXT))
+LONG_BLOCK = replace(LEAVE_BLOCK, text=LEAVE_BLOCK.text + LONG_TEXT)
 
 
 def given_up_in_its_block(bench: Bench, steps: Steps[bool] | Steps[Generation]) -> None:
@@ -319,28 +302,14 @@ def test_trying_whether_blocks_move_can_be_given_up_and_done_again(
 
 
 def test_block_over_the_context_is_not_kept(bench: Bench) -> None:
-    endless = replace(TRAIN_BLOCK, pieces=(" and so on" * CONTEXT_TOKENS,), shown=(0,))
+    endless = replace(TRAIN_BLOCK, text=" and so on" * CONTEXT_TOKENS)
     assert not bench.keep(BLOCKS.prompt.head, endless)
     assert bench.keep(BLOCKS.prompt.head, TRAIN_BLOCK)
 
 
-def test_prompt_whose_long_blocks_would_not_fit_whole_is_answered(bench: Bench) -> None:
-    head = REQUEST.prompt.head
-    blocks = tuple(replace(LONG_BLOCK, name=f"1/{n}", shown=(0, 1)) for n in range(3))
-    request = replace(REQUEST, prompt=replace(REQUEST.prompt, passages=blocks))
-    plan = bench.generation.plan(request)
-    assert sum(len(u.tokens) for u in plan.units if isinstance(u, BlockUnit)) > CONTEXT_TOKENS
-    missing = bench.run(request)
-    assert missing.finish_reason is not FinishReason.CANCELLED
-    for block in blocks:
-        assert bench.keep(head, block)
-    kept = bench.run(request)
-    assert replace(kept, prompt_tokens_computed=missing.prompt_tokens_computed) == missing
-
-
 def test_block_that_fills_the_context_behind_the_head_is_computed(bench: Bench) -> None:
     def with_filling(n_words: int) -> GenerationRequest:
-        block = replace(LEAVE_BLOCK, pieces=(*LEAVE_BLOCK.pieces, " a" * n_words))
+        block = replace(LEAVE_BLOCK, text=LEAVE_BLOCK.text + " a" * n_words)
         return replace(REQUEST, prompt=replace(REQUEST.prompt, passages=(block,)))
 
     n_words = CONTEXT_TOKENS
@@ -351,9 +320,9 @@ def test_block_that_fills_the_context_behind_the_head_is_computed(bench: Bench) 
     assert bench.run(with_filling(n_words)).text
 
 
-def test_overflow_counts_hidden_pieces_which_are_in_the_cache_for_a_moment(bench: Bench) -> None:
-    hidden = replace(TRAIN_BLOCK, pieces=(*TRAIN_BLOCK.pieces, " and so on" * CONTEXT_TOKENS))
-    prompt = replace(BLOCKS.prompt, passages=(hidden,))
+def test_overflow_counts_blocks(bench: Bench) -> None:
+    endless = replace(TRAIN_BLOCK, text=" and so on" * CONTEXT_TOKENS)
+    prompt = replace(BLOCKS.prompt, passages=(endless,))
     with pytest.raises(ContextOverflowError):
         bench.run(replace(BLOCKS, prompt=prompt))
 
@@ -371,7 +340,7 @@ def test_render_of_hostile_text_has_only_the_format_s_control_tokens(
     bench: Bench, hostile: str
 ) -> None:
     expected = control_tokens(bench, REQUEST.prompt)
-    block = Block(name="1/1", pieces=(hostile, hostile), shown=(0, 1))
+    block = Block(name="1/1", text=hostile + hostile)
     prompt = Prompt(head=hostile, passages=(hostile, "a" + hostile, block), question=hostile)
     assert control_tokens(bench, prompt) == expected
     assert len(expected) == 5  # start, end, start, end, start

@@ -20,8 +20,7 @@ PARALLEL = 3
 LONG = replace(REQUEST, max_tokens=40)
 BLOCK = Block(
     name="1/1",
-    pieces=("[Leave]\n", "Annual leave is 27 working days.", " It expires in March."),
-    shown=(0, 1),
+    text="[Leave]\nAnnual leave is 27 working days. It expires in March.",
 )
 OTHER_HEAD = replace(OTHER, prompt=replace(OTHER.prompt, head="You are terse."), max_tokens=8)
 
@@ -271,10 +270,8 @@ class TestRealModel:
         assert desk.done[1].text == alone[LONG].text
 
     def test_missing_blocks_are_computed_in_the_cells_that_others_leave(self, desk: Desk) -> None:
-        filling = " and so on" * 150
-        blocks = tuple(
-            replace(BLOCK, name=f"1/{n}", pieces=(*BLOCK.pieces, filling)) for n in range(3)
-        )
+        filling = " and so on" * 40
+        blocks = tuple(replace(BLOCK, name=f"1/{n}", text=BLOCK.text + filling) for n in range(3))
         with_blocks = replace(LONG, prompt=replace(LONG.prompt, passages=blocks))
         rest = CONTEXT_TOKENS - desk.bench.generation.plan(with_blocks).needed_tokens
         passages = (filling, LEAVE, TRAIN)
@@ -309,11 +306,11 @@ class TestRealModel:
         assert "27" in desk.done[3].text
         assert "27" in expected.text
         saved = expected.prompt_tokens_computed - desk.done[3].prompt_tokens_computed
-        assert saved >= (len(BLOCK.pieces) if is_kept else 0)
+        assert saved >= (len(BLOCK.text.split()) if is_kept else 0)
 
     def test_block_is_computed_to_its_end_while_another_one_is_attached(self, desk: Desk) -> None:
-        pieces = (*BLOCK.pieces, " Trains are booked in second class." * 20)
-        missing = replace(BLOCK, name="1/2", pieces=pieces)
+        text = BLOCK.text + " Trains are booked in second class." * 20
+        missing = replace(BLOCK, name="1/2", text=text)
         slow, quick = (
             replace(LONG, prompt=replace(LONG.prompt, passages=(block,)))
             for block in (missing, BLOCK)
@@ -332,7 +329,7 @@ class TestRealModel:
         desk.ask(1, replace(LONG, max_tokens=100))
         desk.step_until(1)
         for request_id, filling in ((2, " Trains are booked."), (3, " Flights are rare.")):
-            block = replace(BLOCK, name="1/2", pieces=(*BLOCK.pieces, filling * 30))
+            block = replace(BLOCK, name="1/2", text=BLOCK.text + filling * 30)
             desk.ask(request_id, replace(LONG, prompt=replace(LONG.prompt, passages=(block,))))
             desk.scheduler.step()
         desk.finish()

@@ -12,8 +12,7 @@ PROBES = st.none() | st.builds(Probe, question=TEXT, yes=TEXT, no=TEXT)
 BLOCKS = st.builds(
     Block,
     name=TEXT,
-    pieces=st.lists(TEXT, max_size=3).map(tuple),
-    shown=st.lists(st.integers(0), max_size=3).map(tuple),
+    text=TEXT,
 )
 REQUESTS = st.builds(
     GenerationRequest,
