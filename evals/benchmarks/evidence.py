@@ -154,7 +154,8 @@ class _EverySentence:
 
     def __init__(self, catalog: Catalog, embedder: Embedder) -> None:
         self._embedder = embedder
-        self._retriever = HybridRetriever(catalog, embedder, RetrievalSettings())
+        self._question_embedder = RememberingEmbedder(embedder)
+        self._retriever = HybridRetriever(catalog, self._question_embedder, RetrievalSettings())
         self._settings = AnswerSettings()
 
     def find(self, question: str, readable: ReadableSet) -> None:
@@ -163,7 +164,7 @@ class _EverySentence:
         sentences = read_sentences(hits, self._embedder)
         weights = StemWeights(sentence.stems for sentence in sentences)
         vectors = np.stack([sentence.vector for sentence in sentences])
-        scores = vectors @ self._embedder.embed_query(question)
+        scores = vectors @ self._question_embedder.embed_query(question)
         (scores + score_rest(question, hits, sentences, weights)).argmax()
 
 

@@ -32,6 +32,7 @@ for line in sys.stdin:
         )
     begun = time.perf_counter()
     first = None
+    prompt_tokens = 0
     pieces = model.create_chat_completion(
         order["messages"], temperature=0, max_tokens=order["max_tokens"], stream=True
     )
@@ -40,11 +41,12 @@ for line in sys.stdin:
         said = piece["choices"][0]["delta"].get("content") or ""
         if said and first is None:
             first = time.perf_counter() - begun
+            prompt_tokens = model.n_tokens
         text += said
     total = time.perf_counter() - begun
     print(json.dumps({
         "first_s": total if first is None else first, "total_s": total,
-        "tokens": model.n_tokens, "text": text,
+        "tokens": prompt_tokens, "text": text,
     }), flush=True)
 """
 CONTEXT_TOKENS = 4096

@@ -33,9 +33,8 @@ def list_lines(benchmarks: Sequence[Benchmark]) -> Iterator[str]:
     for benchmark in benchmarks:
         yield f"{benchmark.name}: {benchmark.title}"
         for one in benchmark.quantities:
-            if one.gate is not None:
-                limit = "" if one.limit is None else f", at most {one.limit:.0f} {one.unit}"
-                yield f"  {one.name} {_gate(one)}{limit}"
+            if bounds := _bounds(one):
+                yield f"  {one.name} {bounds}"
 
 
 def result_lines(result: Result) -> Iterator[str]:
@@ -48,20 +47,22 @@ def result_lines(result: Result) -> Iterator[str]:
     yield f"  {result.status}" + (f": {result.missing}" if result.missing else "")
 
 
-def _gate(quantity: Quantity) -> str:
-    if quantity.is_score:
-        return f"lower end at least {quantity.gate:+.2f}"
-    return f"at least {quantity.gate:.2f} x"
+def _bounds(quantity: Quantity) -> str:
+    """Return what is asked of a quantity; empty where it is only shown."""
+    bounds = []
+    if quantity.gate is not None:
+        is_score, gate = quantity.is_score, quantity.gate
+        bounds.append(f"lower end at least {gate:+.2f}" if is_score else f"at least {gate:.2f} x")
+    if quantity.limit is not None:
+        bounds.append(f"at most {quantity.limit:g} {quantity.unit}")
+    return ", ".join(bounds)
 
 
 def _measured_line(one: Measured | Difference) -> str:
     quantity = one.quantity
-    bounds = [
-        *([_gate(quantity)] if quantity.gate is not None else []),
-        *([f"at most {quantity.limit:g} {quantity.unit}"] if quantity.limit is not None else []),
-    ]
+    bounds = _bounds(quantity)
     met = "met" if one.is_met else "NOT MET"
-    gate = f"; {', '.join(bounds)}: {met}" if bounds else ""
+    gate = f"; {bounds}: {met}" if bounds else ""
     if isinstance(one, Difference):
         figure = one.difference
         return (
@@ -72,7 +73,7 @@ def _measured_line(one: Measured | Difference) -> str:
     return (
         f"{quantity.name:10} {one.median_ratio:.2f} x "
         f"({min(one.ratios):.2f} to {max(one.ratios):.2f}), "
-        f"{one.baseline:.1f} -> {one.plinth:.1f} {quantity.unit}{gate}"
+        f"{one.baseline:.3g} -> {one.plinth:.3g} {quantity.unit}{gate}"
     )
 
 

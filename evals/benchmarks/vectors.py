@@ -36,7 +36,7 @@ READABLE_SHARE = 100
 
 
 class VectorSearch:
-    """Time, memory and recall of single queries, one thread each."""
+    """Time, memory and recall of single queries, one after the other."""
 
     name = "vectors"
     title = "FAISS over every vector (IndexFlatIP), against Plinth's dense search, single queries"

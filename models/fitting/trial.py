@@ -86,7 +86,8 @@ def is_close(closeness: Closeness) -> bool:
 def too_slow(trial: Trial) -> str:
     """Say that a candidate is not fast enough."""
     return (
-        f"not faster enough: prefill {trial.prefill_ratio:.2f} x, decode {trial.decode_ratio:.2f} x"
+        f"not fast enough: prefill {trial.prefill_ratio:.2f} x, decode {trial.decode_ratio:.2f} x, "
+        f"a question {trial.speedup:.2f} x"
     )
 
 

@@ -30,7 +30,7 @@ def bench(
         typer.Option(
             min=5,
             metavar="N",
-            help="Rounds of each; else 5, 300 of quality.",
+            help="Rounds of each; else 5, 25 of stream, 300 of quality.",
             show_default=False,
         ),
     ] = None,

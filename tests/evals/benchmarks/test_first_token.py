@@ -54,8 +54,8 @@ def test_cold_computes_a_passage_that_the_generator_holds(bench: OnePassage) -> 
 
 def test_stream_keeps_after_each_question_and_ends_when_it_runs_out(bench: OnePassage) -> None:
     with Stream().open(bench) as rounds:
-        assert rounds.plinth(0)["first token"] > 0
-        assert rounds.baseline(0)["first token"] > 0
+        assert rounds.plinth(0)["first_token"] > 0
+        assert rounds.baseline(0)["first_token"] > 0
         with pytest.raises(NeedMissingError, match="take fewer rounds"):
             rounds.plinth(10_000 // A_ROUND)
         assert rounds.conditions["questions"] == f"{A_ROUND} of sample"

@@ -16,8 +16,8 @@ def test_lines_show_ratio_spread_values_gate_and_conditions(bench: Bench) -> Non
     result = run_benchmark(Scripted(rounds), bench, tell=lambda _: None)
     assert list(result_lines(result)) == [
         "scripted: what is written against what is written",
-        "  speed      1.20 x (1.00 to 1.30), 10.0 -> 12.0 tokens/s; at least 1.10 x: met",
-        "  time       1.20 x (1.00 to 1.30), 100.0 -> 83.3 ms",
+        "  speed      1.20 x (1.00 to 1.30), 10 -> 12 tokens/s; at least 1.10 x: met",
+        "  time       1.20 x (1.00 to 1.30), 100 -> 83.3 ms",
         "    rounds: 5",
         "    model: none",
         "    calls: 11",

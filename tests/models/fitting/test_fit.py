@@ -63,7 +63,7 @@ def test_fit_makes_no_file_where_no_candidate_is_predicted_to_gain(
     record = fit(generator, folder)
     assert record.fitted is None
     assert set(reasons(record).values()) == {
-        "not faster enough: prefill 1.00 x, decode 1.00 x (predicted)"
+        "not fast enough: prefill 1.00 x, decode 1.00 x, a question 1.00 x (predicted)"
     }
     assert all(attempt.predicted and not attempt.figures for attempt in record.attempts)
 
@@ -91,7 +91,10 @@ def test_fit_that_was_promised_more_than_is_measured_keeps_the_original(
     )
     record = fit(generator, folder)
     assert record.fitted is None
-    assert reasons(record)["near"] == "not faster enough: prefill 1.00 x, decode 1.00 x"
+    assert (
+        reasons(record)["near"]
+        == "not fast enough: prefill 1.00 x, decode 1.00 x, a question 1.00 x"
+    )
 
 
 def test_fit_prefers_a_later_candidate_only_where_it_is_clearly_faster(

@@ -26,7 +26,7 @@ def test_a_faster_and_close_candidate_is_accepted() -> None:
     ids=["hardly faster", "slower at reading", "slower at writing"],
 )
 def test_a_candidate_that_is_not_worth_it_is_refused(prefill: float, decode: float) -> None:
-    assert "not faster enough" in str(refusal(a_trial(prefill=prefill, decode=decode)))
+    assert "not fast enough" in str(refusal(a_trial(prefill=prefill, decode=decode)))
 
 
 @pytest.mark.parametrize(
