@@ -102,8 +102,8 @@ class _QualityRounds:
             "questions": f"{asked}; answerable, gold answers of at most {MOST_WORDS} words",
             "score": "mean of containment and token F1; 0 for an abstention",
             "chosen": f"sentences, against the best {_WHOLE['passages']} passages whole",
-            "prepared": "the same sentences of passages whose keys and values are attached, "
-            "against the best passages whole",
+            "prepared": "the passages of these sentences, their keys and values attached, against "
+            "the best ones whole and computed",
             "fitted": "chosen sentences read by the fitted weights, against the original ones",
         }
 
@@ -118,7 +118,7 @@ class _QualityRounds:
     def plinth(self, round_index: int) -> Mapping[str, float]:
         corpus, case = self._opened(round_index)
         chosen = self._chosen_reply(round_index)
-        # The same sentences are chosen from prepared passages.
+        # The same passages are shown of prepared ones.
         corpus.prepare([one.hit.chunk.chunk_id for one in chosen.record.passages if one.shown])
         prepared = corpus.engine.ask(case.question, readable=OPERATOR)
         fitted = chosen
