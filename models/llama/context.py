@@ -35,37 +35,11 @@ from models.errors import ModelFileError
 from models.llama.block_state import StateLayoutError, first_keys, placed, positions_of
 from models.llama.block_store import State
 from models.llama.model import LlamaModel
+from models.llama.units import BlockUnit, Part, Tokens, Unit
 from models.types import FloatVector
 
-Tokens = tuple[int, ...]
 BATCH_TOKENS = 512
 """Most tokens of a batch."""
-
-
-@dataclass(frozen=True, slots=True)
-class BlockUnit:
-    """A `models.types.Block` and what separates it from what follows, as tokens."""
-
-    name: str
-    tokens: Tokens
-
-    def __len__(self) -> int:
-        """Count the tokens."""
-        return len(self.tokens)
-
-
-Unit = Tokens | BlockUnit
-"""Tokens that are computed or attached, kept and dropped together."""
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """Tokens to be appended to a sequence."""
-
-    sequence: int
-    tokens: Tokens
-    wants_logits: bool = True
-    """Whether somebody asks what may follow its last token."""
 
 
 @dataclass(slots=True)

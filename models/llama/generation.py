@@ -18,17 +18,11 @@ from numpy.typing import NDArray
 
 from models.errors import ContextOverflowError
 from models.llama.block_store import BlockPlace, BlockStore, State
-from models.llama.context import (
-    BlockUnit,
-    ComputationCancelled,
-    LlamaContext,
-    Part,
-    Tokens,
-    Unit,
-)
+from models.llama.context import ComputationCancelled, LlamaContext
 from models.llama.emission import Emission
 from models.llama.model import LlamaModel
 from models.llama.prompt_formats import PromptFormat
+from models.llama.units import BlockUnit, Part, Tokens, Unit
 from models.types import (
     Block,
     FinishReason,

@@ -20,14 +20,9 @@ from typing import TypeVar
 
 import numpy as np
 
-from models.llama.context import (
-    BATCH_TOKENS,
-    ComputationCancelled,
-    LlamaContext,
-    Part,
-    Tokens,
-)
+from models.llama.context import BATCH_TOKENS, ComputationCancelled, LlamaContext
 from models.llama.generation import LlamaGeneration, Plan, Steps
+from models.llama.units import Part, Tokens
 from models.types import FloatVector, Generation, GenerationRequest
 
 _STEP_S = 0.5

@@ -16,8 +16,9 @@ from models.llama.block_state import (
     placed,
     positions_of,
 )
-from models.llama.context import BlockUnit, LlamaContext, Part
+from models.llama.context import LlamaContext
 from models.llama.model import LlamaModel
+from models.llama.units import BlockUnit, Part
 
 SMOLLM = Rotation(head_size=64, base=100_000.0, is_halved=False)
 HALF_ULP = 2**-10

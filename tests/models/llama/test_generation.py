@@ -11,10 +11,11 @@ import pytest
 
 from models.errors import ContextOverflowError, ModelFileError
 from models.llama import context, scheduler
-from models.llama.context import BlockUnit, ComputationCancelled, LlamaContext, Part
+from models.llama.context import ComputationCancelled, LlamaContext
 from models.llama.generation import Steps
 from models.llama.model import LlamaModel
 from models.llama.scheduler import first_part
+from models.llama.units import BlockUnit, Part
 from models.types import Block, FinishReason, Generation, GenerationRequest, Probe, Prompt
 from tests.models.llama.conftest import CONTEXT_TOKENS, LEAVE, OTHER, REQUEST, TRAIN, Bench
 

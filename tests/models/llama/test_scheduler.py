@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from models.errors import ContextOverflowError
-from models.llama.context import Part
 from models.llama.model import LlamaModel
 from models.llama.scheduler import Pace, Scheduler, first_part
+from models.llama.units import Part
 from models.types import Block, FinishReason, Generation, GenerationRequest
 from tests.models.llama.conftest import CONTEXT_TOKENS, LEAVE, OTHER, REQUEST, TRAIN, Bench
 
