@@ -52,6 +52,8 @@ class _Held:
     n_alone: int = 0
     """Leading units that were computed while no other prompt was under way."""
     is_alone: bool = False
+    is_forgotten: bool = False
+    """Whether nothing of it but the head may be left for later prompts."""
 
     @property
     def end(self) -> int:
@@ -175,15 +177,17 @@ class LlamaContext:
             self._held[running].is_alone = False
         held = self._held[sequence]
         held.is_alone = alone
+        held.is_forgotten = False
         held.n_alone = len(held.units) if alone else 0
         self._under_way.add(sequence)
         return sequence
 
     def end(self, sequence: int) -> None:
-        """Free a sequence; its complete units stay until the next prompt begins."""
+        """Free a sequence; its complete units stay until the next prompt begins or all forget."""
         self._under_way.discard(sequence)
         self._empty(self._scratch(sequence))
-        self._truncate(sequence, len(self._held[sequence].units))
+        held = self._held[sequence]
+        self._truncate(sequence, min(1, len(held.units)) if held.is_forgotten else len(held.units))
 
     def units_held(self, sequence: int) -> int:
         """Count the complete units of a sequence."""
@@ -209,7 +213,7 @@ class LlamaContext:
         held = self._held[sequence]
         units = tuple(held.units)
         is_kept = units in self._remembered or any(isinstance(unit, BlockUnit) for unit in units)
-        if is_kept or held.n_alone < len(units):
+        if is_kept or held.n_alone < len(units) or (held.is_forgotten and len(units) > 1):
             return
         for n_units in range(2, len(units)):
             self._remembered.pop(units[:n_units], None)
@@ -218,11 +222,16 @@ class LlamaContext:
             self._remembered.popitem(last=False)
 
     def forget(self) -> None:
-        """Drop all of the prompts that have ended but their heads, which say nothing of anybody."""
+        """Drop all of every prompt but its head, which says nothing of anybody.
+
+        Those that are under way are dropped when they end.
+        """
         for units in [units for units in self._remembered if len(units) > 1]:
             del self._remembered[units]
         for sequence in range(len(self._held)):
-            if sequence not in self._under_way:
+            if sequence in self._under_way:
+                self._held[sequence].is_forgotten = True
+            else:
                 self._truncate(sequence, min(1, self.units_held(sequence)))
 
     def attach(self, sequence: int, block: BlockUnit, state: State) -> None:

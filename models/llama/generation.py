@@ -227,7 +227,7 @@ class LlamaGeneration:
         return progress.outcome()
 
     def forget(self) -> None:
-        """Drop what is remembered of prompts that have ended and of blocks that are gone."""
+        """Drop what is remembered of prompts, when they have ended, and of blocks that are gone."""
         self._context.forget()
         self._blocks.forget_deleted()
 

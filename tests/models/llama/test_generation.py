@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import replace
+from typing import cast
 
 import llama_cpp
 import numpy as np
@@ -14,7 +15,7 @@ from models.llama import context, scheduler
 from models.llama.context import ComputationCancelled, LlamaContext
 from models.llama.generation import Steps
 from models.llama.model import LlamaModel
-from models.llama.scheduler import first_part
+from models.llama.scheduler import first_part, run_alone
 from models.llama.units import BlockUnit, Part
 from models.types import Block, FinishReason, Generation, GenerationRequest, Probe, Prompt
 from tests.models.llama.conftest import CONTEXT_TOKENS, LEAVE, OTHER, REQUEST, TRAIN, Bench
@@ -114,6 +115,31 @@ def test_forgetting_leaves_only_the_head(bench: Bench) -> None:
     bench.run(with_head("Another head."))
     bench.generation.forget()
     assert bench.run(asked).prompt_tokens_computed == sum(map(len, units[1:]))
+
+
+def test_prompt_under_way_is_forgotten_when_it_ends(bench: Bench) -> None:
+    asked = conversation("User: How long is the leave?", "Assistant: 27 days.")
+
+    def forgotten_after(n_parts: int) -> Steps[Generation]:
+        steps = bench.generation.generate(bench.generation.plan(asked), lambda _: None)
+        part = next(steps)
+        while True:
+            n_parts -= 1
+            if n_parts == 0:
+                bench.generation.forget()
+            try:
+                part = steps.send((yield part))
+            except StopIteration as end:
+                return cast(Generation, end.value)
+
+    first = bench.run(asked)
+    units = bench.generation.render(asked.prompt)
+    for n_parts in (1, len(units)):  # before the conversation is read, and while it is answered
+        bench.run(with_head("Another head."))
+        bench.generation.forget()
+        assert run_alone(bench.context, forgotten_after(n_parts)).text == first.text
+        again = bench.run(asked)
+        assert again.prompt_tokens_computed == sum(map(len, units[1:]))
 
 
 def test_beginnings_used_longest_ago_are_forgotten_where_there_are_too_many(
