@@ -41,10 +41,10 @@ _WHOLE = {
 
 
 class Quality:
-    """Chosen sentences and prepared passages against whole ones, fitted weights against others."""
+    """Chosen sentences, prepared passages and fitted weights, each against doing without."""
 
     name = "quality"
-    title = "answers by what is fast, against the same by what it replaces"
+    title = "answers without chosen sentences, prepared passages or fitted weights, against with"
     quantities = (
         Quantity(
             name="chosen",

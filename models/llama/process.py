@@ -69,7 +69,7 @@ class Work:
                 return self._forgets.popleft()
             return self._generations.popleft() if self._generations else self._blocks.popleft()
 
-    def takes_forget(self) -> bool:
+    def take_forget(self) -> bool:
         """Take a wish to forget, if there is one, and tell whether there was."""
         with self._changed:
             return bool(self._forgets and self._forgets.popleft())
@@ -135,7 +135,7 @@ class GeneratorProcess:
                         self._forget()
                     case "generate":
                         self._add(scheduler, message)
-            elif self._work.takes_forget():
+            elif self._work.take_forget():
                 self._forget()
             for message in self._work.take_generations():
                 self._add(scheduler, message)
