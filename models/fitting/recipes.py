@@ -29,7 +29,7 @@ _LAYER_MATRIX = re.compile(r"blk\.(\d+)\.((?:attn|ffn)_[a-z_]+)\.weight")
 _OUTPUT, EMBEDDING = "output.weight", "token_embd.weight"
 
 
-VERSION = 2
+VERSION = 3
 """Raise it with every change of what a recipe makes or of how files are measured: models are then
 fitted anew."""
 
@@ -93,7 +93,8 @@ NEAR_OUTPUT = Recipe(name="near-output", choose=_fast_and_near, output="Q4_K")
 NEAR = Recipe(name="near", choose=_fast_and_near)
 OUTPUT = Recipe(name="output", choose=_as_it_is, output="Q4_K")
 PLAIN = Recipe(name="q4_0", choose=_q4_0)
-RECIPES = (NEAR_OUTPUT, NEAR, OUTPUT, PLAIN)
+PLAIN_OUTPUT = Recipe(name="q4_0-output", choose=_q4_0, output="Q4_K")
+RECIPES = (NEAR_OUTPUT, NEAR, OUTPUT, PLAIN, PLAIN_OUTPUT)
 """One that changes more stands later, or gains more: it must be clearly faster to be preferred."""
 COARSE = Recipe(name="q2_k", choose=_q2_k)
 """Never offered: tests show that the quality check refuses what it makes."""

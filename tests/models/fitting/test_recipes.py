@@ -9,6 +9,7 @@ from models.fitting.recipes import (
     NEAR_OUTPUT,
     OUTPUT,
     PLAIN,
+    PLAIN_OUTPUT,
     RECIPES,
     Plan,
     plan,
@@ -79,6 +80,13 @@ def test_output_with_short_rows_takes_the_type_that_fits_them() -> None:
 
 def test_plain_makes_every_layer_matrix_q4_0() -> None:
     assert set(types(plan(PLAIN, FILE)).values()) == {"Q4_0"}
+
+
+def test_plain_output_also_changes_the_output_matrix() -> None:
+    made = plan(PLAIN_OUTPUT, FILE)
+    assert types(made) == types(plan(PLAIN, FILE))
+    assert made is not None
+    assert (made.output_type, made.embedding_type) == (IDS["Q4_K"], IDS["Q5_0"])
 
 
 def test_keys_and_values_stay_as_they_are() -> None:
