@@ -96,6 +96,7 @@ class MachineWorkbench:
         from assistant.store.layout import Layout
         from assistant.warming import Blocks, Sentences
         from evals.benchmarks.blocks import NoBlocks
+        from evals.benchmarks.idle import IdleTime
         from evals.benchmarks.types import OpenedCorpus
         from models.remembering import RememberingEmbedder
 
@@ -125,28 +126,31 @@ class MachineWorkbench:
                     embedder.forget()
 
                 retriever = HybridRetriever(catalog, embedder, self._settings.retrieval)
-                engine, cold_engine = (
-                    Engine(
+                with IdleTime(catalog, preparations) as idle:
+                    engine, cold_engine = (
+                        Engine(
+                            retriever=retriever,
+                            embedder=embedder,
+                            generator=generator,
+                            settings=answer,
+                            prepared=sentences,
+                            on_evidence=on_evidence,
+                        )
+                        for generator, sentences, on_evidence in (
+                            (opened.generator, prepared, idle.note_use),
+                            (NoBlocks(opened.generator), None, _ignore),
+                        )
+                    )
+                    yield OpenedCorpus(
                         retriever=retriever,
+                        opened=opened,
+                        engine=engine,
+                        cold_engine=cold_engine,
                         embedder=embedder,
-                        generator=generator,
                         settings=answer,
-                        prepared=sentences,
+                        prepare=prepare,
+                        pass_idle_s=idle.pass_s,
                     )
-                    for generator, sentences in (
-                        (opened.generator, prepared),
-                        (NoBlocks(opened.generator), None),
-                    )
-                )
-                yield OpenedCorpus(
-                    retriever=retriever,
-                    opened=opened,
-                    engine=engine,
-                    cold_engine=cold_engine,
-                    embedder=embedder,
-                    settings=answer,
-                    prepare=prepare,
-                )
 
     def stand_in_generator(self) -> Generator:
         """Return the generator that comes with the program."""
@@ -177,3 +181,7 @@ def _refuse_stand_in(role: str, name: str) -> None:
 
     if name in FAKES:
         raise NeedMissingError(f"models.{role} is the stand-in {name!r}; set a real one")
+
+
+def _ignore(_chunk_ids: Sequence[ChunkId]) -> None:
+    """Prepare nothing for what is always to be computed."""

@@ -100,6 +100,9 @@ class OpenedCorpus:
     """Of both engines."""
     prepare: Callable[[Iterable[ChunkId]], None]
     """Prepares passages as the idle web app does: keys and values, vectors of sentences."""
+    pass_idle_s: Callable[[float], None]
+    """Lets so many seconds pass in which the web app's warmers work: what the engine's last
+    question found comes first, then the newest passages. Ends early where all is prepared."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -95,4 +95,5 @@ class OnePassage:
             embedder=FakeEmbedder(),
             settings=settings,
             prepare=self._prepare,
+            pass_idle_s=lambda _: self._prepare([self._hit.chunk.chunk_id]),
         )
