@@ -49,3 +49,19 @@ class NameTakenError(AssistantError):
 
 class InvalidNameError(AssistantError):
     """A collection, group or user cannot be called that."""
+
+
+class LastAdminError(AssistantError):
+    """Nobody would be left who can manage people."""
+
+
+class ForbiddenError(AssistantError):
+    """The person's role does not allow this."""
+
+
+class SignInRefusedError(AssistantError):
+    """Name and password, the link or the provider's word do not sign anybody in; never says why."""
+
+
+class WeakPasswordError(AssistantError):
+    """A password that is too easily guessed; says what it needs."""

@@ -135,5 +135,16 @@ def without_documents(reply: Mapping[str, Any], gone: Collection[str]) -> dict[s
     }
 
 
+def without_resolution(reply: Mapping[str, Any], question: str) -> dict[str, Any]:
+    """Return a reply's JSON with the question as it was asked for the one that was understood.
+
+    A follow-up is understood in words of earlier answers, which may have been taken out since.
+    """
+    answer = reply["answer"]
+    if reply["status"] == "abstained":
+        answer = answer.replace(reply["resolved_question"], question)
+    return {**reply, "resolved_question": question, "answer": answer}
+
+
 def _ms(value: float | None) -> float | None:
     return None if value is None else round(value, 1)

@@ -18,6 +18,21 @@ class RetrievalSettings(BaseModel):
     bm25_b: float = Field(default=0.75, ge=0, le=1)
 
 
+class SignInSettings(BaseModel):
+    """`[sign_in]` in plinth.toml, `PLINTH_SIGN_IN__…` in the environment."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    idle_hours: float = Field(default=12, gt=0, le=24 * 365)
+    """A session that nobody has used for so long ends."""
+    longest_hours: float = Field(default=7 * 24, gt=0, le=24 * 365)
+    """A session ends after so long, however much it is used."""
+    address: str = Field(default="", pattern=r"^(https?://[^/\s]+/?)?$")
+    """Where people reach the web app, for the links they are sent; empty: where it listens."""
+    link_hours: float = Field(default=72, gt=0, le=24 * 30)
+    """A sign-in link that nobody has used ends."""
+
+
 class AnswerSettings(BaseModel):
     """`[answer]` in plinth.toml, `PLINTH_ANSWER__…` in the environment."""
 

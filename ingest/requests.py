@@ -55,14 +55,14 @@ def prepare_collection(writer: CatalogWriter, collection: str, groups: Sequence[
         UnknownNameError: no such group.
         InvalidNameError: no collection can be called that.
     """
-    known_groups = {group.name for group in writer.catalog.groups()}
+    known_groups = {group.name for group in writer.catalog.people.groups()}
     if unknown := [name for name in groups if name not in known_groups]:
         message = f"no group {unknown[0]!r}; `plinth groups list` shows the names"
         raise UnknownNameError(message)
-    if collection not in {known.name for known in writer.catalog.collections()}:
-        writer.add_collection(collection)
+    if collection not in {known.name for known in writer.catalog.people.collections()}:
+        writer.people.add_collection(collection)
     for group in groups:
-        writer.grant(collection, group)
+        writer.people.grant(collection, group)
 
 
 def job_file(outcome: FileOutcome) -> JobFile:

@@ -85,7 +85,7 @@ class Worker:
             self._jobs.finish(job.job_id, error)
             return True
         try:
-            with open_writer(self._layout.root, wait_s=BUSY_WAIT_S) as writer:
+            with open_writer(self._layout.root, wait_s=BUSY_WAIT_S, by=job.requested_by) as writer:
                 self._carry_out(job, writer)
         except WriterBusyError:
             self._jobs.pause(job.job_id)

@@ -31,7 +31,9 @@ def suites_root(data_dir: Path) -> Path:
     return runs_root(data_dir) / "suites"
 
 
-def run_subject(settings: Settings, *, index_generation: int) -> dict[str, Any]:
+def run_subject(
+    settings: Settings, *, index_generation: int, readable: ReadableSet
+) -> dict[str, Any]:
     """Return everything that decides the replies."""
     # Here, because `plinth --help` should not wait for it.
     from evals.program import program_fingerprint
@@ -40,6 +42,7 @@ def run_subject(settings: Settings, *, index_generation: int) -> dict[str, Any]:
         "program": program_fingerprint(),
         "settings": settings.model_dump(mode="json", exclude=_DECIDES_NOTHING),
         "index_generation": index_generation,
+        "readable": readable.fingerprint,
     }
 
 

@@ -12,7 +12,7 @@ from platformdirs import user_data_path
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from assistant.errors import SettingsError
-from assistant.settings import AnswerSettings, RetrievalSettings
+from assistant.settings import AnswerSettings, RetrievalSettings, SignInSettings
 from ingest.settings import IngestSettings
 from models.settings import ModelsSettings
 
@@ -31,6 +31,7 @@ class Settings(BaseModel):
     ingest: IngestSettings = IngestSettings()
     retrieval: RetrievalSettings = RetrievalSettings()
     answer: AnswerSettings = AnswerSettings()
+    sign_in: SignInSettings = SignInSettings()
 
 
 def default_data_dir() -> Path:

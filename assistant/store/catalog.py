@@ -13,7 +13,10 @@ from sqlalchemy import Select, and_, func, select
 
 from assistant.access import OPERATOR, ReadableSet
 from assistant.errors import IndexDamagedError, StoreError, UnknownNameError, WriterBusyError
-from assistant.store import people, queries
+from assistant.settings import SignInSettings
+from assistant.store import queries
+from assistant.store.accounts import Accounts
+from assistant.store.audit import AuditLog
 from assistant.store.blocks import KeptBlocks
 from assistant.store.conversations import Conversations
 from assistant.store.database import Database
@@ -30,6 +33,8 @@ from assistant.store.jobs import Jobs
 from assistant.store.layout import Layout
 from assistant.store.lock import ProcessLock
 from assistant.store.originals import Originals
+from assistant.store.people import People, collection_id
+from assistant.store.people_editor import PeopleEditor
 from assistant.store.postings import Int64s
 from assistant.store.rows import (
     Base,
@@ -49,22 +54,19 @@ from assistant.store.stored_chunks import count_unembedded, first_unembedded
 from assistant.store.traces import Footprint, Traces, footprint, traces
 from assistant.store.types import (
     CitedPage,
-    CollectionSummary,
     ContentKey,
     CorpusCounts,
     DocumentDetail,
     DocumentsFound,
     DocumentSummary,
     DocumentVersion,
-    GroupSummary,
     KnownFile,
     ReadableChunk,
     RejectedFile,
     StoredChunk,
     StoredPage,
-    UserSummary,
 )
-from assistant.types import ChunkId, CollectionId, DocumentId, Version
+from assistant.types import ChunkId, DocumentId, Version
 
 MIGRATION_WAIT_S = 60.0
 MIGRATION_POLL_S = 0.2
@@ -120,6 +122,8 @@ class Catalog:
         conversations: What people asked; read and written beside the one writer of documents.
         jobs: Work left for that writer.
         blocks: Passages that the generator keeps computed.
+        people: Who there is, and who may read what.
+        audit: What people did.
     """
 
     def __init__(self, layout: Layout, database: Database) -> None:
@@ -129,6 +133,16 @@ class Catalog:
         self.blocks = KeptBlocks(layout.blocks)
         self.conversations = Conversations(database)
         self.jobs = Jobs(database)
+        self.people = People(database)
+        self.audit = AuditLog(database, layout.audit_anchor)
+
+    def edit_people(self, by: str) -> PeopleEditor:
+        """Return what changes people, groups, collections and grants, in somebody's name."""
+        return PeopleEditor(self._database, self.audit, by)
+
+    def accounts(self, settings: SignInSettings) -> Accounts:
+        """Return who is signed in, and what signs people in."""
+        return Accounts(self._database, self.audit, settings)
 
     # Documents
 
@@ -142,7 +156,7 @@ class Catalog:
         """
         with self._database.reading() as session:
             if collection is not None:
-                readable = readable.within(people.collection_id(session, collection, readable))
+                readable = readable.within(collection_id(session, collection, readable))
             return tuple(map(summary, session.execute(document_selection(readable))))
 
     def document_names(self, readable: ReadableSet) -> frozenset[str]:
@@ -410,41 +424,6 @@ class Catalog:
                 )
                 for row, collection, root in session.execute(selection)
             )
-
-    # People
-
-    def readable_set(self, user: str) -> ReadableSet:
-        """Return what a user may read; nothing if suspended.
-
-        Raises:
-            UnknownNameError: no such user.
-        """
-        with self._database.reading() as session:
-            return people.readable_set(session, user)
-
-    def collection_id(self, name: str, readable: ReadableSet) -> CollectionId:
-        """Return a collection's id, for `ReadableSet.within`.
-
-        Raises:
-            UnknownNameError: no such collection that the reader may see.
-        """
-        with self._database.reading() as session:
-            return people.collection_id(session, name, readable)
-
-    def collections(self) -> tuple[CollectionSummary, ...]:
-        """Return all collections by name, whoever may read them."""
-        with self._database.reading() as session:
-            return people.collections(session)
-
-    def groups(self) -> tuple[GroupSummary, ...]:
-        """Return all groups by name."""
-        with self._database.reading() as session:
-            return people.groups(session)
-
-    def users(self) -> tuple[UserSummary, ...]:
-        """Return all users by name."""
-        with self._database.reading() as session:
-            return people.users(session)
 
     # The index
 

@@ -7,7 +7,7 @@ is read, and deleting a document takes its text out for good.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Select, delete, func, select
@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from assistant.access import ReadableSet
 from assistant.errors import UnknownNameError
-from assistant.reply_json import document_ids, without_documents
+from assistant.reply_json import document_ids, without_documents, without_resolution
 from assistant.store.database import Database
 from assistant.store.index import now
 from assistant.store.queries import readable_ids
@@ -70,16 +70,17 @@ class Conversations:
             ).all()
             shown = frozenset().union(*(document_ids(row.reply) for row in rows))
             gone = shown - readable_ids(session, shown, readable)
+            replies = _without(rows, gone)
             return tuple(
                 StoredTurn(
                     turn_id=row.id,
                     question=row.question,
-                    reply=without_documents(row.reply, gone),
+                    reply=reply,
                     asked_at=row.asked_at,
                     feedback=None if row.feedback is None else Feedback(row.feedback),
                     comment=row.comment,
                 )
-                for row in rows
+                for row, reply in zip(rows, replies, strict=True)
             )
 
     def add_turn(
@@ -159,10 +160,25 @@ def forget_documents(session: Session, existing: Select[str]) -> None:
     if not ids:
         return
     turn_ids = select(TurnDocumentRow.turn_id).where(TurnDocumentRow.document_id.in_(gone))
-    for turn in session.scalars(select(TurnRow).where(TurnRow.id.in_(turn_ids))):
-        turn.reply = without_documents(turn.reply, ids)
+    conversations = select(TurnRow.conversation_id).where(TurnRow.id.in_(turn_ids)).distinct()
+    for conversation_id in session.scalars(conversations).all():
+        turns = session.scalars(
+            select(TurnRow).filter_by(conversation_id=conversation_id).order_by(TurnRow.id)
+        ).all()
+        for turn, reply in zip(turns, _without(turns, ids), strict=True):
+            turn.reply = reply
     session.flush()
     session.execute(delete(TurnDocumentRow).where(TurnDocumentRow.document_id.in_(gone)))
+
+
+def _without(turns: Sequence[TurnRow], gone: frozenset[str]) -> list[dict[str, Any]]:
+    """Return the replies of a conversation, in order, without what some documents say."""
+    replies, has_lost = [], False
+    for turn in turns:
+        reply = without_documents(turn.reply, gone)
+        replies.append(without_resolution(reply, turn.question) if has_lost else reply)
+        has_lost = has_lost or bool(document_ids(turn.reply) & gone)
+    return replies
 
 
 def _owned(session: Session, conversation_id: str, owner: str) -> ConversationRow:

@@ -15,9 +15,10 @@ from sqlalchemy.orm import Session
 
 from assistant.errors import SchemaTooNewError, StoreError
 
-HEAD = "0004"
+HEAD = "0005"
 """The newest schema revision; equals the head of `migrations/versions`."""
-BUSY_TIMEOUT_MS = 10_000
+BUSY_TIMEOUT_MS = 60_000
+"""A publish that merges the largest segments writes for some ten seconds."""
 WAL_RESET_FIXED = (3, 51, 3)
 """Earlier SQLite can corrupt a write-ahead log when connections reset it at the same time."""
 

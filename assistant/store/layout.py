@@ -39,6 +39,11 @@ class Layout:
         return self.root / "writer.lock"
 
     @property
+    def audit_anchor(self) -> Path:
+        """The newest entry of the audit log, outside the catalog."""
+        return self.root / "audit.json"
+
+    @property
     def uploads(self) -> Path:
         """Files that were sent and wait to be taken in, by job and file."""
         return self.root / "uploads"
@@ -51,6 +56,11 @@ class Layout:
     def server_lock(self) -> Path:
         """Held by the web process, to which other commands hand their writing."""
         return self.root / "server.lock"
+
+    @property
+    def server_address(self) -> Path:
+        """Where the running web process is reached; of no meaning while `server_lock` is free."""
+        return self.root / "server.address"
 
     @property
     def worker_lock(self) -> Path:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from itertools import chain
+from typing import Any
 
 import numpy as np
-from sqlalchemy import ColumnElement, func, select, true
+from sqlalchemy import ColumnElement, Select, func, select, true
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.selectable import ScalarSelect
 
@@ -16,26 +17,36 @@ from assistant.errors import StoreError
 from assistant.store.postings import Int64s
 from assistant.store.rows import ChunkRow, DocumentRow, GenerationRow, SegmentRow, SourceRow
 from assistant.store.segments import SegmentFiles
+from assistant.types import CollectionId
 
 
 def readable_document(readable: ReadableSet) -> ColumnElement[bool]:
     """Return the condition on `DocumentRow` that the reader may see it."""
     if readable.everything:
         return true()
-    sources = select(SourceRow.id).where(SourceRow.collection_id.in_(readable.collections))
-    return DocumentRow.source_id.in_(sources)
+    in_collections = DocumentRow.source_id.in_(_sources(readable.collections))
+    if not readable.documents:
+        return in_collections
+    alone: ColumnElement[bool] = DocumentRow.id.in_(listed(sorted(readable.documents)))
+    if readable.documents_in is not None:
+        alone &= DocumentRow.source_id.in_(_sources([readable.documents_in]))
+    return in_collections | alone
 
 
-def listed(values: Iterable[int]) -> ScalarSelect[int]:
-    """Return a subselect of any number of integers; a plain IN has a limit."""
-    rows = func.json_each(json.dumps([int(value) for value in values])).table_valued("value")
+def _sources(collections: Iterable[CollectionId]) -> Select[int]:
+    return select(SourceRow.id).where(SourceRow.collection_id.in_(collections))
+
+
+def listed(values: Iterable[int] | Iterable[str]) -> ScalarSelect[Any]:
+    """Return a subselect of any number of values; a plain IN has a limit."""
+    rows = func.json_each(json.dumps(list(values), default=int)).table_valued("value")
     return select(rows.c.value).scalar_subquery()
 
 
 def readable_ids(session: Session, ids: Iterable[str], readable: ReadableSet) -> frozenset[str]:
     """Return those of some document ids that exist and that the reader may see."""
     selection = select(DocumentRow.id).where(
-        DocumentRow.id.in_(sorted(ids)), readable_document(readable)
+        DocumentRow.id.in_(listed(sorted(ids))), readable_document(readable)
     )
     return frozenset(session.scalars(selection))
 

@@ -2,7 +2,7 @@
 
 A content (bytes, read one way) is stored once and linked by any number of documents; a chunk is
 live while its content is the current one of some document. What may be read follows from
-document → source → collection → grant → group → user.
+document → source → collection → grant → group → user, or document → document grant → group → user.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import JSON
 
 from assistant.access import Role
-from assistant.store.types import Feedback, JobKind, JobState
+from assistant.store.types import Feedback, JobKind, JobState, SignInWay
 
 
 def _one_of(column: str, values: type[StrEnum]) -> CheckConstraint:
@@ -72,11 +72,62 @@ class UserRow(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(unique=True)
+    key: Mapped[str] = mapped_column(unique=True)
+    """The name as `people.name_key` folds it: no two people are told apart by capitals alone."""
     role: Mapped[str]
     suspended: Mapped[bool] = mapped_column(default=False)
+    password_hash: Mapped[str | None]
+    """argon2id; None: signs in by link or by the identity provider only."""
+    subject: Mapped[str | None] = mapped_column(unique=True)
+    """Who this is to the identity provider."""
     __table_args__ = (
-        CheckConstraint(f"role IN ({', '.join(repr(role.value) for role in Role)})", name="role"),
+        _one_of("role", Role),
+        # Conversations belong to an id, which must never come to be another person's.
+        {"sqlite_autoincrement": True},
     )
+
+
+class SessionRow(Base):
+    """A browser in which somebody is signed in."""
+
+    __tablename__ = "sessions"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    """SHA-256 of the secret in the browser's cookie."""
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    signed_in_by: Mapped[str]
+    browser: Mapped[str]
+    address: Mapped[str]
+    created_at: Mapped[float]
+    """Seconds since 1970, as the next."""
+    seen_at: Mapped[float]
+    __table_args__ = (_one_of("signed_in_by", SignInWay),)
+
+
+class SignInLinkRow(Base):
+    """A link that signs somebody in once."""
+
+    __tablename__ = "sign_in_links"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    """SHA-256 of the secret in the link."""
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    expires_at: Mapped[float]
+
+
+class AuditRow(Base):
+    """Something that somebody did; never changed, each bound to the one before by its hash."""
+
+    __tablename__ = "audit"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    at: Mapped[str]
+    actor: Mapped[str] = mapped_column(index=True)
+    action: Mapped[str] = mapped_column(index=True)
+    subject: Mapped[str]
+    details: Mapped[dict[str, Any]] = mapped_column(JSON)
+    hash: Mapped[str]
+    __table_args__ = ({"sqlite_autoincrement": True},)
 
 
 class MembershipRow(Base):
@@ -102,6 +153,19 @@ class GrantRow(Base):
     )
     collection_id: Mapped[int] = mapped_column(
         ForeignKey("collections.id", ondelete="CASCADE"), primary_key=True, index=True
+    )
+
+
+class DocumentGrantRow(Base):
+    """A group may read a document, whatever collection it lies in."""
+
+    __tablename__ = "document_grants"
+
+    group_id: Mapped[int] = mapped_column(
+        ForeignKey("groups.id", ondelete="CASCADE"), primary_key=True
+    )
+    document_id: Mapped[str] = mapped_column(
+        ForeignKey("documents.id", ondelete="CASCADE"), primary_key=True, index=True
     )
 
 

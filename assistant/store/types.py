@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -257,11 +257,13 @@ class CollectionSummary:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroupSummary:
-    """A group, its members and the collections it may read, each sorted."""
+    """A group, its members and what it may read, each sorted."""
 
     name: str
     users: tuple[str, ...]
     collections: tuple[str, ...]
+    documents: tuple[DocumentId, ...]
+    """Those granted one by one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -272,6 +274,97 @@ class UserSummary:
     role: Role
     suspended: bool
     groups: tuple[str, ...]
+    has_password: bool
+    has_subject: bool
+    """Whether the identity provider knows this one."""
+    n_sessions: int
+    """Browsers in which this one is signed in, those included whose time has run out."""
+
+
+class SignInWay(StrEnum):
+    """How somebody signed in."""
+
+    PASSWORD = "password"  # noqa: S105 - a word
+    LINK = "link"
+    PROVIDER = "provider"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkOwner:
+    """Whom a sign-in link signs in."""
+
+    name: str
+    has_password: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionSummary:
+    """A browser in which somebody is signed in."""
+
+    session_id: str
+    """A hash: nobody signs in with it."""
+    user: str
+    signed_in_by: SignInWay
+    browser: str
+    """What it calls itself."""
+    address: str
+    created_at: float
+    """Seconds since 1970, as the next."""
+    seen_at: float
+
+
+class AuditAction(StrEnum):
+    """What is recorded of what people do."""
+
+    SIGNED_IN = "signed in"
+    SIGN_IN_FAILED = "sign-in failed"
+    SIGNED_OUT = "signed out"
+    SESSIONS_ENDED = "sessions ended"
+    LINK_MADE = "sign-in link made"
+    PASSWORD_SET = "password set"  # noqa: S105 - words
+    USER_ADDED = "user added"
+    USER_CHANGED = "user changed"
+    USER_REMOVED = "user removed"
+    GROUP_ADDED = "group added"
+    GROUP_REMOVED = "group removed"
+    COLLECTION_ADDED = "collection added"
+    COLLECTION_REMOVED = "collection removed"
+    GRANTED = "granted"
+    REVOKED = "revoked"
+    UPLOADED = "uploaded"
+    DELETED = "deleted"
+    ASKED = "asked"
+    OPENED = "opened"
+    EVALUATED = "evaluated"
+    SUITE_CHANGED = "suite changed"
+    SAW_AS = "saw as"
+    EXPORTED = "exported"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditEntry:
+    """Something that somebody did."""
+
+    entry_id: int
+    """Counted from 1 without a gap."""
+    at: str
+    """ISO time, UTC."""
+    actor: str
+    action: AuditAction
+    subject: str
+    """Whom or what it was done to, by name."""
+    details: Mapping[str, Any]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as the command line and exports give it."""
+        return {
+            "id": self.entry_id,
+            "at": self.at,
+            "actor": self.actor,
+            "action": self.action.value,
+            "subject": self.subject,
+            "details": dict(self.details),
+        }
 
 
 class Feedback(StrEnum):

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from sqlalchemy import delete, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from assistant.access import Role
+from assistant.access import OPERATOR_NAME
 from assistant.errors import UnknownNameError
-from assistant.store import people, queries
+from assistant.store import queries
+from assistant.store.audit import Recording
 from assistant.store.blocks import KeptBlocks
 from assistant.store.catalog import Catalog, open_database
 from assistant.store.conversations import forget_documents
@@ -20,27 +21,27 @@ from assistant.store.index import IndexRefresh, now, refresh_index
 from assistant.store.layout import Layout
 from assistant.store.lock import ProcessLock
 from assistant.store.originals import Originals
+from assistant.store.people import named
 from assistant.store.publishing import apply_batch, purge_contents
 from assistant.store.rows import (
     CollectionRow,
     ContentRow,
     DocumentRow,
     GenerationRow,
-    GrantRow,
-    GroupRow,
-    UserRow,
 )
 from assistant.store.segments import IndexFolder
 from assistant.store.stored_chunks import add_vectors
-from assistant.store.types import PublishBatch
-from assistant.types import ChunkId, CollectionId, DocumentId, Version
+from assistant.store.types import AuditAction, PublishBatch
+from assistant.types import ChunkId, DocumentId, Version
 from models.types import FloatMatrix
 
 DEFAULT_WAIT_S = 5.0
 
 
 @contextmanager
-def open_writer(data_dir: Path, *, wait_s: float = DEFAULT_WAIT_S) -> Iterator[CatalogWriter]:
+def open_writer(
+    data_dir: Path, *, wait_s: float = DEFAULT_WAIT_S, by: str = OPERATOR_NAME
+) -> Iterator[CatalogWriter]:
     """Open a data dir for writing, as the only writer; a missing one is made.
 
     Files that a killed writer left behind are removed.
@@ -48,6 +49,7 @@ def open_writer(data_dir: Path, *, wait_s: float = DEFAULT_WAIT_S) -> Iterator[C
     Args:
         data_dir: The data dir.
         wait_s: How long to wait for another writer.
+        by: In whose name, for the audit log.
 
     Raises:
         WriterBusyError: another process kept writing; the message says which.
@@ -59,7 +61,7 @@ def open_writer(data_dir: Path, *, wait_s: float = DEFAULT_WAIT_S) -> Iterator[C
     try:
         with ProcessLock(layout.lock, wait_s=wait_s):
             database.migrate()
-            writer = CatalogWriter(layout, database)
+            writer = CatalogWriter(layout, database, by)
             writer.remove_leftovers()
             yield writer
     finally:
@@ -71,17 +73,18 @@ class CatalogWriter:
 
     Attributes:
         catalog: Reads the same data dir; sees every change once its method has returned.
+        people: Changes people and grants in the same name.
     """
 
-    def __init__(self, layout: Layout, database: Database) -> None:
+    def __init__(self, layout: Layout, database: Database, by: str) -> None:
         self._database = database
         self._folder = IndexFolder(layout.index)
         self._originals = Originals(layout.originals)
         self._blocks = KeptBlocks(layout.blocks)
         self._kept: set[Version] = set()  # originals on their way to a publish
         self.catalog = Catalog(layout, database)
-
-    # Documents
+        self.people = self.catalog.edit_people(by)
+        self._by = by
 
     def keep_original(self, file: Path) -> tuple[Path, Version]:
         """Copy a file into the data dir; parse the copy, which cannot change meanwhile.
@@ -110,11 +113,13 @@ class CatalogWriter:
             IndexMismatchError: earlier documents were embedded by another embedder.
             StoreError: a document names an unknown content, or the disk refuses.
         """
-        with self._database.writing() as session:
+        with self.catalog.audit.recording(self._by) as recording:
+            session = recording.session
             apply_batch(session, batch, now())
             if batch.removals:
                 forget_documents(session, select(DocumentRow.id))
             gone = purge_contents(session)
+            _note_batch(recording, batch)
             refresh = refresh_index(session, self._folder, batch.embedder_fingerprint)
         self._kept.difference_update(document.content.sha256 for document in batch.documents)
         self._clean_up(refresh, gone, has_removed=bool(batch.removals))
@@ -152,12 +157,31 @@ class CatalogWriter:
         Raises:
             UnknownNameError: no such document.
         """
-        with self._database.writing() as session:
+        with self.catalog.audit.recording(self._by) as recording:
+            session = recording.session
             document = session.get(DocumentRow, document_id)
             if document is None:
                 message = f"no document {document_id!r}; `plinth docs list` shows the ids"
                 raise UnknownNameError(message)
             session.delete(document)
+            recording.note(AuditAction.DELETED, document.path, document_id=document_id)
+            gone, refresh = self._after_deletion(session)
+        self._clean_up(refresh, gone, has_removed=True)
+        return refresh.generation
+
+    def remove_collection(self, name: str) -> int:
+        """Delete a collection with its documents and grants.
+
+        Returns:
+            The new index generation.
+
+        Raises:
+            UnknownNameError: no such collection.
+        """
+        with self.catalog.audit.recording(self._by) as recording:
+            session = recording.session
+            session.delete(named(session, CollectionRow, name))
+            recording.note(AuditAction.COLLECTION_REMOVED, name)
             gone, refresh = self._after_deletion(session)
         self._clean_up(refresh, gone, has_removed=True)
         return refresh.generation
@@ -202,133 +226,14 @@ class CatalogWriter:
         with self._database.reading() as session:
             self._blocks.remove_except(frozenset(session.scalars(select(ContentRow.id))))
 
-    # Collections and grants
-
-    def add_collection(self, name: str) -> CollectionId:
-        """Add a collection that only admins may read until it is granted.
-
-        Raises:
-            NameTakenError: it exists.
-            InvalidNameError: nothing can be called that.
-        """
-        with self._database.writing() as session:
-            row = CollectionRow(name=name)
-            people.add_named(session, row)
-            return CollectionId(row.id)
-
-    def remove_collection(self, name: str) -> int:
-        """Delete a collection with its documents and grants.
-
-        Returns:
-            The new index generation.
-
-        Raises:
-            UnknownNameError: no such collection.
-        """
-        with self._database.writing() as session:
-            session.delete(people.named(session, CollectionRow, name))
-            gone, refresh = self._after_deletion(session)
-        self._clean_up(refresh, gone, has_removed=True)
-        return refresh.generation
-
-    def grant(self, collection: str, group: str) -> None:
-        """Let a group read a collection; silent if it may already.
-
-        Raises:
-            UnknownNameError: no such collection or group.
-        """
-        with self._database.writing() as session:
-            session.merge(_grant(session, collection, group))
-
-    def revoke(self, collection: str, group: str) -> None:
-        """Stop a group from reading a collection; silent if it may not anyway.
-
-        Raises:
-            UnknownNameError: no such collection or group.
-        """
-        with self._database.writing() as session:
-            grant = _grant(session, collection, group)
-            session.execute(
-                delete(GrantRow).filter_by(
-                    group_id=grant.group_id, collection_id=grant.collection_id
-                )
-            )
-
-    # People
-
-    def add_group(self, name: str) -> None:
-        """Add a group without members.
-
-        Raises:
-            NameTakenError: it exists.
-            InvalidNameError: nothing can be called that.
-        """
-        with self._database.writing() as session:
-            people.add_named(session, GroupRow(name=name))
-
-    def remove_group(self, name: str) -> None:
-        """Remove a group with its memberships and grants.
-
-        Raises:
-            UnknownNameError: no such group.
-        """
-        with self._database.writing() as session:
-            session.delete(people.named(session, GroupRow, name))
-
-    def add_user(
-        self, name: str, *, role: Role = Role.EMPLOYEE, groups: Iterable[str] = ()
-    ) -> None:
-        """Add a person.
-
-        Raises:
-            NameTakenError: the name exists.
-            InvalidNameError: nobody can be called that.
-            UnknownNameError: no such group.
-        """
-        with self._database.writing() as session:
-            row = UserRow(name=name, role=role.value)
-            people.add_named(session, row)
-            people.set_members(session, row, groups)
-
-    def change_user(
-        self,
-        name: str,
-        *,
-        role: Role | None = None,
-        groups: Iterable[str] | None = None,
-        suspended: bool | None = None,
-    ) -> None:
-        """Change a person's role, groups or suspension; None leaves as it is.
-
-        Raises:
-            UnknownNameError: no such user or group.
-        """
-        with self._database.writing() as session:
-            row = people.named(session, UserRow, name)
-            if role is not None:
-                row.role = role.value
-            if suspended is not None:
-                row.suspended = suspended
-            if groups is not None:
-                people.set_members(session, row, groups)
-
-    def remove_user(self, name: str) -> None:
-        """Remove a person.
-
-        Raises:
-            UnknownNameError: no such user.
-        """
-        with self._database.writing() as session:
-            session.delete(people.named(session, UserRow, name))
-
-
-def _grant(session: Session, collection: str, group: str) -> GrantRow:
-    return GrantRow(
-        group_id=people.named(session, GroupRow, group).id,
-        collection_id=people.named(session, CollectionRow, collection).id,
-    )
-
 
 def _latest_embedder(session: Session) -> str:
     latest = select(GenerationRow.embedder_fingerprint).order_by(GenerationRow.id.desc()).limit(1)
     return session.scalar(latest) or ""
+
+
+def _note_batch(recording: Recording, batch: PublishBatch) -> None:
+    paths = [document.path for document in batch.documents]
+    for action, documents in ((AuditAction.UPLOADED, paths), (AuditAction.DELETED, batch.removals)):
+        if documents:
+            recording.note(action, batch.collection, documents=list(documents))

@@ -99,8 +99,8 @@ class _EvidenceRounds:
         self._n_chunks = catalog.counts().n_live_chunks
         self._readers = {
             "operator": OPERATOR,
-            "half": OPERATOR.within(catalog.collection_id("half", OPERATOR)),
-            "few": OPERATOR.within(catalog.collection_id("few", OPERATOR)),
+            "half": OPERATOR.within(catalog.people.collection_id("half", OPERATOR)),
+            "few": OPERATOR.within(catalog.people.collection_id("few", OPERATOR)),
         }
         self._baseline = _EverySentence(catalog, embedder)
         generator = workbench.stand_in_generator()

@@ -203,7 +203,7 @@ def _chunk_texts(n: int, vectors: SentenceVectors, rng: np.random.Generator) -> 
 def _make_catalog(data_dir: Path, n: int, vectors: SentenceVectors, embedder: Embedder) -> None:
     rng = np.random.default_rng(n)
     with open_writer(data_dir) as writer:
-        writer.add_collection("corpus")
+        writer.people.add_collection("corpus")
         for start in range(0, n, CHUNKS_PER_BATCH):
             n_here = min(CHUNKS_PER_BATCH, n - start)
             texts = _chunk_texts(n_here, vectors, rng)

@@ -102,7 +102,7 @@ class _IngestRounds:
                 shutil.copyfile(file, inbox / file.name)
             text_s = 0.0
             with open_writer(data_dir) as writer:
-                writer.add_collection(_COLLECTION)
+                writer.people.add_collection(_COLLECTION)
                 started_s = time.perf_counter()
 
                 def published(_: object) -> None:

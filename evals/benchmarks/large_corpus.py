@@ -85,7 +85,7 @@ def write_corpus(
     sizes = {name: round(share * n_chunks) for name, share in SHARES.items()}
     with open_writer(data_dir) as writer:
         for collection, size in sizes.items():
-            writer.add_collection(collection)
+            writer.people.add_collection(collection)
             contents = _contents(chain, size, embedder.dim, chance, numbers)
             _publish(writer, collection, contents, embedder)
     return sizes

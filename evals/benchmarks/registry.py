@@ -10,6 +10,8 @@ from evals.benchmarks.evidence import Evidence
 from evals.benchmarks.first_token import FirstToken, Stream
 from evals.benchmarks.growth import Growth
 from evals.benchmarks.ingest import Ingest
+from evals.benchmarks.injections import Injections
+from evals.benchmarks.permissions import Permissions
 from evals.benchmarks.quality import Quality
 from evals.benchmarks.roofline import Roofline
 from evals.benchmarks.types import Benchmark
@@ -21,10 +23,12 @@ BENCHMARKS: tuple[Benchmark, ...] = (
     FirstToken(),
     Stream(),
     Quality(),
+    Injections(),
     Evidence(),
     Askers(),
     VectorSearch(),
     Growth(),
+    Permissions(),
     Embedding(),
     Ingest(),
     Weights(),

@@ -55,7 +55,7 @@ class Keeper(FakeGenerator):
 @pytest.fixture
 def writer(tmp_path: Path) -> Iterator[CatalogWriter]:
     with open_writer(tmp_path / "data") as writer:
-        writer.add_collection("docs")
+        writer.people.add_collection("docs")
         yield writer
 
 

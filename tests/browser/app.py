@@ -15,9 +15,23 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
-from playwright.sync_api import Browser, FilePayload, Locator, Page, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    FilePayload,
+    Locator,
+    Page,
+    sync_playwright,
+)
 from playwright.sync_api import TimeoutError as PlaywrightTimeoutError
+
+from assistant.access import Role
+from assistant.settings import SignInSettings
+from assistant.store.catalog import open_catalog
+from ui.addresses import SECRET, link_address
+from ui.web.cookies import COOKIE
 
 PROJECT = Path(__file__).resolve().parents[2]
 PLINTH = [sys.executable, "-c", "from ui.cli.main import main; main()"]
@@ -126,6 +140,25 @@ def open_browser(executable: str) -> Iterator[Browser]:
             yield browser
         finally:
             browser.close()
+
+
+def add_person(
+    app: RunningApp, name: str, role: Role = Role.ADMIN, groups: Sequence[str] = ()
+) -> str:
+    """Add somebody and return the address of the link that signs this one in."""
+    with open_catalog(app.data_dir) as catalog:
+        catalog.edit_people("test").add_user(name, role=role, groups=groups)
+        secret = catalog.accounts(SignInSettings()).make_link(name, by="test")
+    return link_address(app.url, secret)
+
+
+def sign_in(context: BrowserContext, app: RunningApp, name: str, role: Role = Role.ADMIN) -> None:
+    """Add somebody who is signed in at a browser from the start."""
+    secret = parse_qs(urlsplit(add_person(app, name, role)).query)[SECRET][0]
+    with open_catalog(app.data_dir) as catalog:
+        accounts = catalog.accounts(SignInSettings())
+        session = accounts.use_link(secret, password=None, browser="test", address="127.0.0.1")
+    context.add_cookies([{"name": COOKIE, "value": session, "url": app.url, "httpOnly": True}])
 
 
 def wait_until_settled(page: Page) -> None:

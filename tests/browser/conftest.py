@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, expect
 
+from assistant.access import Role
 from evals.suites import SAMPLE
 from tests.browser.app import (
     STEP_MS,
@@ -20,6 +22,7 @@ from tests.browser.app import (
     ingest,
     open_browser,
     running_app,
+    sign_in,
     wait_for_reply,
     wait_until_settled,
 )
@@ -41,6 +44,7 @@ HARMLESS = (
 PROBED = ("/_stcore/health", "/_stcore/host-config")
 """On a page's own address, Streamlit looks below it first for the server, where nothing is."""
 LOCAL = ("data:", "blob:")
+_visitors = itertools.count(1)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -129,21 +133,21 @@ def app(
 
 @pytest.fixture
 def visitor(app: RunningApp, browser: Browser) -> Iterator[Visitor]:
-    with _visit(app, browser) as visitor:
+    with visit(app, browser) as visitor:
         yield visitor
 
 
 @pytest.fixture
 def returning(app: RunningApp, browser: Browser, asked: Asked) -> Iterator[Visitor]:
     """The browser that asked the question of `asked`."""
-    with _visit(app, browser, asked.storage) as visitor:
+    with visit(app, browser, asked.storage) as visitor:
         yield visitor
 
 
 @pytest.fixture(scope="package")
 def asked(app: RunningApp, browser: Browser) -> Asked:
     """A conversation in which the question about the PDF was answered."""
-    with _visit(app, browser) as visitor:
+    with visit(app, browser) as visitor:
         page = visitor.open()
         ask(page, PDF_QUESTION)
         wait_for_reply(page)
@@ -151,10 +155,22 @@ def asked(app: RunningApp, browser: Browser) -> Asked:
 
 
 @contextmanager
-def _visit(app: RunningApp, browser: Browser, storage: Any = None) -> Iterator[Visitor]:
-    """Open a browser of its own; at the end tell what its pages should not have done."""
+def visit(
+    app: RunningApp, browser: Browser, storage: Any = None, role: Role | None = Role.ADMIN
+) -> Iterator[Visitor]:
+    """Open a browser of its own; at the end tell what its pages should not have done.
+
+    Args:
+        app: The server.
+        browser: What is opened.
+        storage: Of an earlier visit, to return as the same person.
+        role: Of the new person who is signed in otherwise; None: nobody is.
+    """
     context = browser.new_context(storage_state=storage)
     context.set_default_timeout(STEP_MS)
+    if storage is None and role is not None:
+        # Everybody of a name of their own: conversations are a person's, not a browser's.
+        sign_in(context, app, f"{role} {next(_visitors)}", role)
     visitor = Visitor(app, context)
     try:
         yield visitor

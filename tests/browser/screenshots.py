@@ -8,18 +8,21 @@ from __future__ import annotations
 import re
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from PIL import Image
 from playwright.sync_api import BrowserContext, FilePayload, Page
 
+from assistant.access import Role
 from evals.suites import SAMPLE
 from tests.browser.app import (
     ANSWER_MS,
     PROJECT,
     RunningApp,
+    add_person,
     ask,
     chips,
     choose_files,
@@ -30,6 +33,7 @@ from tests.browser.app import (
     open_new_run,
     open_source,
     running_app,
+    sign_in,
     wait_for_reply,
     wait_until_settled,
 )
@@ -73,6 +77,8 @@ class State:
     """Asked once; the picture is of its conversation."""
     act: Callable[[Page], None] | None = None
     """What is done on the page before the picture."""
+    link_for: str | None = None
+    """Somebody new, whose sign-in link is opened instead of `path`."""
 
 
 def _open_first(page: Page) -> None:
@@ -138,6 +144,33 @@ def _open_new_run(page: Page) -> None:
     open_new_run(page)
 
 
+def _add_people(page: Page) -> None:
+    """Add a group that reads the sample and a person in it, once."""
+    if page.get_by_text("Grete Weber", exact=True).count():
+        return
+    _open_tab("Groups", page)
+    page.get_by_label("Name of a new group").fill("staff")
+    page.get_by_role("button", name="Add group").click()
+    page.get_by_text("staff", exact=True).first.wait_for()
+    _open_tab("People", page)
+    page.get_by_label("Name to sign in with").fill("Grete Weber")
+    page.get_by_role("button", name="Add person").click()
+    page.get_by_text("It signs in once").wait_for()
+    page.get_by_role("button", name="Done").click()
+    page.get_by_text("It signs in once").wait_for(state="hidden")
+
+
+def _new_link(page: Page) -> None:
+    page.get_by_role("button", name="Change").last.click()
+    page.get_by_role("button", name="New sign-in link").click()
+    page.get_by_text("It signs in once").wait_for()
+
+
+def _open_tab(name: str, page: Page) -> None:
+    page.get_by_role("tab", name=name, exact=True).click()
+    wait_until_settled(page)
+
+
 STATES = (
     State("documents", path="/documents", mark=DROP),
     State("documents-sent", path="/documents", mark=DROP, act=_send_files),
@@ -154,7 +187,19 @@ STATES = (
     State("ask-why", question=HOLIDAY, act=_open_why),
     State("ask-text-source", question=ALARM, act=_open_first),
     State("ask-abstention", question=OFF_TOPIC),
+    State("people", path="/people", mark="People", act=_add_people),
+    State("people-link", path="/people", mark="People", act=_new_link),
+    State("people-groups", path="/people", mark="People", act=partial(_open_tab, "Groups")),
+    State("people-grants", path="/people", mark="People", act=partial(_open_tab, "Who reads what")),
+    State("people-sessions", path="/people", mark="People", act=partial(_open_tab, "Sessions")),
+    State("people-audit", path="/people", mark="People", act=partial(_open_tab, "Audit log")),
+    State("account", path="/account", mark="Account"),
 )
+FOR_STRANGERS = (
+    State("sign-in", mark="Sign in"),
+    State("sign-in-link", mark="Welcome", link_for="Grace"),
+)
+"""States of who is not signed in."""
 
 
 def main() -> int:
@@ -169,21 +214,29 @@ def main() -> int:
         print("== sample corpus and models (about a minute)", flush=True)
         ingest(SAMPLE / "corpus", "sample", environ)
         with running_app(data_dir, environ) as app, open_browser(executable) as browser:
-            problems = _take_all(app, browser.new_context())
+            context = browser.new_context()
+            sign_in(context, app, "Ada")
+            problems = _take_all(app, context)
+            stranger = browser.new_context()
+            problems += _take_all(app, stranger, FOR_STRANGERS)
     for problem in problems:
         print(problem, file=sys.stderr)
     return 1 if problems else 0
 
 
-def _take_all(app: RunningApp, context: BrowserContext) -> list[str]:
+def _take_all(
+    app: RunningApp, context: BrowserContext, states: Sequence[State] = STATES
+) -> list[str]:
     FOLDER.mkdir(parents=True, exist_ok=True)
     problems: list[str] = []
     answered: dict[str, str] = {}
     wanted = sys.argv[1:]
-    for state in STATES:
+    for state in states:
         if wanted and state.name not in wanted:
             continue
         address = app.url + state.path
+        if state.link_for is not None:
+            address = add_person(app, state.link_for, Role.EMPLOYEE)
         if state.question is not None:
             if state.question not in answered:
                 answered[state.question] = _answered(context, app, state.question)

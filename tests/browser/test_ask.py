@@ -250,6 +250,7 @@ def test_no_keyboard_comes_up_on_a_phone(visitor: Visitor) -> None:
     assert browser is not None
     with closing(browser.new_context(has_touch=True, is_mobile=True)) as context:
         context.set_default_timeout(STEP_MS)
+        context.add_cookies(visitor.context.cookies())
         page = replace(visitor, context=context).open(size=PHONE)
         expect(box(page)).not_to_be_focused()
         box(page).tap()

@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import expect
 
 from assistant.access import OPERATOR
+from assistant.settings import SignInSettings
 from assistant.store.catalog import open_catalog
 from tests.browser.app import (
     ANSWER_MS,
@@ -21,7 +22,7 @@ from tests.browser.app import (
     wait_until_settled,
 )
 from tests.browser.conftest import SETTINGS, Visitor
-from ui.web.sessions import COOKIE, owner_of
+from ui.web.cookies import COOKIE
 
 ELSEWHERE = """() => [...document.querySelectorAll('[src], [href], [srcset], [data], [action]')]
     .flatMap(one => ['src', 'href', 'srcset', 'data', 'action']
@@ -68,11 +69,10 @@ def seed(
     n_citations: int = 1,
 ) -> str:
     """Store a conversation in which everything foreign is this text; return its path."""
-    first = visitor.context.new_page()
-    first.goto(visitor.app.url)
     secret = next(one["value"] for one in visitor.context.cookies() if one["name"] == COOKIE)
-    first.close()
     with open_catalog(visitor.app.data_dir) as catalog:
+        person = catalog.accounts(SignInSettings()).person(secret)
+        assert person is not None
         document = next(
             one for one in catalog.list_documents(OPERATOR) if one.document.endswith(".md")
         )
@@ -82,7 +82,7 @@ def seed(
             version = detail.versions[-1].version
             reply = stored_reply(text, status, document, version, n_citations)
             conversation, _ = catalog.conversations.add_turn(
-                conversation, owner_of(secret), text, reply
+                conversation, person.owner, text, reply
             )
     return f"/?conversation={conversation}"
 

@@ -106,7 +106,7 @@ def corpus(
     monkeypatch.setattr(parse_ahead, "ParserPool", lambda _: nullcontext(parser_pool))
     data_dir = tmp_path / "corpus"
     with open_writer(data_dir) as writer:
-        writer.add_collection(Corpus.collection)
+        writer.people.add_collection(Corpus.collection)
         yield Corpus(writer, data_dir, folder)
 
 

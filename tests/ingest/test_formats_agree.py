@@ -58,7 +58,7 @@ def test_formats_of_one_document_hold_the_same_answers(
     assert len(cases) == 10
     for file in files:
         with open_writer(tmp_path / Path(file).suffix[1:]) as writer:
-            writer.add_collection("documents")
+            writer.people.add_collection("documents")
             ingest(
                 find_files([shared_data / "corpora" / file], leave_out=tmp_path),
                 collection="documents",

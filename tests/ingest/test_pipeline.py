@@ -240,7 +240,7 @@ def test_ingest_single_file_is_named_alone_and_equals_the_folders(corpus):
 def test_ingest_same_name_in_two_collections_is_two_documents(corpus):
     corpus.write("a.txt", "The limit is 100 euros.")
     corpus.ingest()
-    corpus.writer.add_collection("more")
+    corpus.writer.people.add_collection("more")
     corpus.collection = "more"
     assert corpus.statuses() == {"a.txt": LINKED}
     assert len(corpus.writer.catalog.list_documents(OPERATOR)) == 2

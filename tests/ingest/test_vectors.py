@@ -163,7 +163,7 @@ def test_ingest_killed_among_the_vectors_is_completed_by_the_next_one(
 
     data_dir = tmp_path / "killed"
     with open_writer(data_dir) as writer:
-        writer.add_collection("documents")
+        writer.people.add_collection("documents")
     killed = Corpus(writer, data_dir, folder)
     fill(killed, 5)
     command = [sys.executable, "-c", KILLED, str(data_dir), str(folder)]

@@ -33,7 +33,9 @@ def test_groups_list_says_what_they_read(plinth):
     plinth("collections", "grant", "hr", "staff")
     assert plinth("groups", "list").stdout == "staff: nobody; reads hr\n"
     listed = json.loads(plinth("groups", "list", "--json").stdout)
-    assert listed == {"groups": [{"group": "staff", "users": [], "collections": ["hr"]}]}
+    assert listed == {
+        "groups": [{"group": "staff", "users": [], "collections": ["hr"], "documents": []}]
+    }
 
 
 def test_groups_remove_takes_their_grants_along(plinth):

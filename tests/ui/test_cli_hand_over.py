@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from assistant.access import OPERATOR
+from assistant.access import OPERATOR, OPERATOR_NAME
 from assistant.store.catalog import open_catalog
 from assistant.store.jobs import Jobs
 from assistant.store.layout import Layout
@@ -84,12 +84,17 @@ def documents_of(data_dir: Path) -> list[str]:
         return [one.document for one in catalog.list_documents(OPERATOR)]
 
 
+def collections_of(data_dir: Path) -> list[str]:
+    with open_catalog(data_dir) as catalog:
+        return [one.name for one in catalog.people.collections()]
+
+
 def groups_of(data_dir: Path) -> dict[str, tuple[str, ...]]:
     with open_catalog(data_dir) as catalog:
-        return {one.name: one.collections for one in catalog.groups()}
+        return {one.name: one.collections for one in catalog.people.groups()}
 
 
-def test_changes_go_to_the_server_and_leave_no_job(plinth, data_dir, served, added):
+def test_people_and_grants_change_at_once_beside_a_server(plinth, data_dir, serving, added):
     for command in (
         ("groups", "add", "staff"),
         ("groups", "add", "leavers"),
@@ -103,38 +108,24 @@ def test_changes_go_to_the_server_and_leave_no_job(plinth, data_dir, served, add
     assert groups_of(data_dir) == {"leavers": (), "staff": ("hr",)}
     assert plinth("groups", "remove", "leavers").exit_code == 0
     assert groups_of(data_dir) == {"staff": ("hr",)}
-    assert added == [JobKind.CHANGE] * 7
-    assert jobs_left(data_dir) == []
+    assert added == []  # no worker is needed
 
 
-def test_changes_without_a_server_are_carried_out_here(plinth, data_dir, added):
-    assert plinth("groups", "add", "staff").exit_code == 0
-    assert groups_of(data_dir) == {"staff": ()}
-    assert added == []
+def test_collection_is_removed_by_the_server(asking, data_dir, served, added):
+    done = asking("collections", "remove", "documents", "--yes")
+    assert (done.exit_code, done.stderr) == (0, "removed 'documents'\n")
+    assert documents_of(data_dir) == []
+    assert (added, jobs_left(data_dir)) == ([JobKind.CHANGE], [])
 
 
-@pytest.mark.parametrize(
-    ("command", "named"),
-    [
-        (("collections", "grant", "hr", "unknown"), "unknown"),
-        (("collections", "revoke", "unknown", "staff"), "unknown"),
-        (("collections", "add", "hr"), "hr"),
-        (("groups", "add", " "), " "),
-    ],
-)
-def test_changes_that_the_server_refuses_are_the_same_errors(
-    plinth, data_dir, command, named, added
-):
-    plinth("groups", "add", "staff")
-    plinth("collections", "add", "hr")
-    here = plinth(*command)
-    assert added == []
+def test_collection_that_the_server_does_not_know_is_the_same_error(plinth, data_dir, added):
+    here = plinth("collections", "remove", "unknown", "--yes")
     with ProcessLock(Layout(data_dir).server_lock, wait_s=0), working(data_dir):
-        there = plinth(*command)
+        there = plinth("collections", "remove", "unknown", "--yes")
     assert added == [JobKind.CHANGE]
     assert (there.exit_code, there.stderr) == (here.exit_code, here.stderr)
     assert there.exit_code == 1
-    assert repr(named) in there.stderr
+    assert "'unknown'" in there.stderr
     assert jobs_left(data_dir) == []
 
 
@@ -231,10 +222,11 @@ def test_ingest_interrupted_is_stopped_at_the_server(
 
 def test_change_that_somebody_stops_is_an_error(plinth, data_dir, serving, monkeypatch):
     monkeypatch.setattr(hand_over.time, "sleep", lambda _: stop_all(data_dir))
-    done = plinth("groups", "add", "staff")
+    plinth("collections", "add", "hr")
+    done = plinth("collections", "remove", "hr", "--yes")
     assert done.exit_code == 1
     assert "stopped" in done.stderr
-    assert (groups_of(data_dir), jobs_left(data_dir)) == ({}, [])
+    assert (collections_of(data_dir), jobs_left(data_dir)) == (["hr"], [])
 
 
 def stop_all(data_dir: Path) -> None:
@@ -249,15 +241,16 @@ def test_change_whose_server_ends_is_an_error_and_not_carried_out_later(
     lock = ProcessLock(Layout(data_dir).server_lock, wait_s=0)
     lock.__enter__()
     monkeypatch.setattr(hand_over.time, "sleep", lambda _: lock.__exit__(None, None, None))
-    done = plinth("groups", "add", "staff")
+    plinth("collections", "add", "hr")
+    done = plinth("collections", "remove", "hr", "--yes")
     assert done.exit_code == 1
     assert "the server ended" in done.stderr
-    assert (groups_of(data_dir), jobs_left(data_dir)) == ({}, [])
+    assert (collections_of(data_dir), jobs_left(data_dir)) == (["hr"], [])
 
 
 def test_running_job_that_nobody_follows_any_more_is_to_stop(data_dir):
     with open_catalog(data_dir) as catalog:
-        job_id = catalog.jobs.add(JobKind.INGEST, {}, hand_over.COMMAND_LINE)
+        job_id = catalog.jobs.add(JobKind.INGEST, {}, OPERATOR_NAME)
         catalog.jobs.begin()
         with hand_over.given_up_at_end(catalog.jobs, [job_id]):
             pass

@@ -6,9 +6,10 @@ from typing import Annotated
 
 import typer
 
+from ui.cli.corpus import open_people
 from ui.cli.hand_over import change
 from ui.cli.options import DataDir, Json
-from ui.cli.terminal import print_json
+from ui.cli.terminal import confirm, note, print_json, printable
 
 app = typer.Typer(
     help="Collections of documents and the groups that may read them.", no_args_is_help=True
@@ -27,7 +28,7 @@ def list_collections(data_dir: DataDir, as_json: Json = False) -> None:
     from assistant.store.catalog import open_catalog  # heavy: not for --help
 
     with open_catalog(data_dir) as catalog:
-        collections = catalog.collections()
+        collections = catalog.people.collections()
     if as_json:
         values = [
             {"collection": one.name, "documents": one.n_documents, "groups": list(one.groups)}
@@ -48,9 +49,25 @@ def add(data_dir: DataDir, collection: CollectionName) -> None:
 
     Example: plinth collections add hr
     """
+    with open_people(data_dir) as (people, _):
+        people.add_collection(collection)
+
+
+@app.command()
+def remove(
+    data_dir: DataDir,
+    collection: CollectionName,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Delete a collection with all its documents and grants.
+
+    Example: plinth collections remove hr --yes
+    """
     from assistant.store.changes import Change  # heavy: not for --help
 
-    change(data_dir, Change.ADD_COLLECTION, name=collection)
+    confirm(f"Delete collection {collection!r} with all its documents?", yes=yes)
+    change(data_dir, Change.REMOVE_COLLECTION, name=collection)
+    note(printable(f"removed {collection!r}"))
 
 
 @app.command()
@@ -59,9 +76,8 @@ def grant(data_dir: DataDir, collection: CollectionName, group: GroupName) -> No
 
     Example: plinth collections grant hr staff
     """
-    from assistant.store.changes import Change  # heavy: not for --help
-
-    change(data_dir, Change.GRANT, collection=collection, group=group)
+    with open_people(data_dir) as (people, _):
+        people.grant(collection, group)
 
 
 @app.command()
@@ -70,6 +86,5 @@ def revoke(data_dir: DataDir, collection: CollectionName, group: GroupName) -> N
 
     Example: plinth collections revoke hr staff
     """
-    from assistant.store.changes import Change  # heavy: not for --help
-
-    change(data_dir, Change.REVOKE, collection=collection, group=group)
+    with open_people(data_dir) as (people, _):
+        people.revoke(collection, group)

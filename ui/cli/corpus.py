@@ -7,13 +7,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from assistant.access import OPERATOR, ReadableSet
+from assistant.access import OPERATOR, OPERATOR_NAME, ReadableSet
 from ui.settings import Settings
 
 if TYPE_CHECKING:
     from assistant.engine import Engine
     from assistant.retrieval.hybrid import HybridRetriever
     from assistant.store.catalog import Catalog
+    from assistant.store.people_editor import PeopleEditor
 
 
 WITHIN_A_QUESTION = 64
@@ -69,6 +70,19 @@ def open_engine(data_dir: Path, settings: Settings) -> Iterator[tuple[Engine, Ca
         yield engine, catalog
 
 
+@contextmanager
+def open_people(data_dir: Path) -> Iterator[tuple[PeopleEditor, Catalog]]:
+    """Open what the operator changes people and grants with; a running server sees it at once.
+
+    Raises:
+        StoreError: the data dir cannot be read or written.
+    """
+    from assistant.store.catalog import open_catalog
+
+    with open_catalog(data_dir) as catalog:
+        yield catalog.edit_people(OPERATOR_NAME), catalog
+
+
 def resolve_reader(
     catalog: Catalog, user: str | None, collection: str | None = None
 ) -> ReadableSet:
@@ -77,7 +91,7 @@ def resolve_reader(
     Raises:
         UnknownNameError: no such user, or no such collection that the reader may see.
     """
-    readable = OPERATOR if user is None else catalog.readable_set(user)
+    readable = OPERATOR if user is None else catalog.people.readable_set(user)
     if collection is None:
         return readable
-    return readable.within(catalog.collection_id(collection, readable))
+    return readable.within(catalog.people.collection_id(collection, readable))

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ui.cli.corpus import resolve_reader
+from assistant.access import OPERATOR
+from ui.cli.corpus import open_people, resolve_reader
 from ui.cli.hand_over import change
 from ui.cli.options import AsUser, Collection, DataDir, Json
-from ui.cli.terminal import note, place, print_json, printable
+from ui.cli.terminal import confirm, note, place, print_json, printable
 
 if TYPE_CHECKING:
     from assistant.access import ReadableSet
@@ -22,6 +22,9 @@ app = typer.Typer(help="List, show and delete documents.", no_args_is_help=True)
 DocumentName = Annotated[
     str, typer.Argument(metavar="DOCUMENT", help="An id, or a name that only one document has.")
 ]
+
+
+GroupName = Annotated[str, typer.Argument(metavar="GROUP")]
 
 
 @app.command("list")
@@ -66,10 +69,33 @@ def show(
         readable = resolve_reader(catalog, as_user)
         found = _find(catalog, document, readable)
         detail = catalog.document(found.document_id, readable)
+        groups = catalog.people.document_groups(found.document_id) if as_user is None else ()
     if as_json:
-        print_json(detail_to_json(detail, text=text))
-    else:
-        _print_detail(detail, text=text)
+        print_json(detail_to_json(detail, text=text) | {"groups": list(groups)})
+        return
+    _print_detail(detail, text=text)
+    if groups:
+        print(printable(f"granted by itself to {', '.join(groups)}"))
+
+
+@app.command()
+def grant(data_dir: DataDir, document: DocumentName, group: GroupName) -> None:
+    """Let a group read one document, whoever may read the rest of its collection.
+
+    Example: plinth docs grant salary-bands.pdf board
+    """
+    with open_people(data_dir) as (people, catalog):
+        people.grant_document(_find(catalog, document, OPERATOR).document_id, group)
+
+
+@app.command()
+def revoke(data_dir: DataDir, document: DocumentName, group: GroupName) -> None:
+    """Take back what `grant` gave; what the collection grants stays.
+
+    Example: plinth docs revoke salary-bands.pdf board
+    """
+    with open_people(data_dir) as (people, catalog):
+        people.revoke_document(_find(catalog, document, OPERATOR).document_id, group)
 
 
 @app.command()
@@ -84,17 +110,12 @@ def delete(
 
     Example: plinth docs delete old/handbook.pdf --yes
     """
-    from assistant.access import OPERATOR
     from assistant.store.catalog import open_catalog  # heavy: not for --help
     from assistant.store.changes import Change
 
     with open_catalog(data_dir) as catalog:
         found = _find(catalog, document, OPERATOR)
-    if not yes:
-        if not sys.stdin.isatty():
-            raise typer.BadParameter("there is no terminal to ask on; add --yes to delete")
-        question = f"Delete {found.document!r} of collection {found.collection!r}?"
-        typer.confirm(printable(question), abort=True, err=True)
+    confirm(f"Delete {found.document!r} of collection {found.collection!r}?", yes=yes)
     change(data_dir, Change.DELETE_DOCUMENT, document_id=found.document_id)
     note(printable(f"deleted {found.document!r}"))
 

@@ -83,6 +83,7 @@ def examine(data_dir: Path, *, repair: bool = False) -> Iterator[Check]:
     if repair:
         yield _check("repair", partial(_rebuild_index, data_dir))
     yield _check("catalog and index", partial(_corpus, data_dir, settings))
+    yield _check("audit log", partial(_audit_log, data_dir))
 
 
 def _check(name: str, examine_it: Callable[[], str]) -> Check:
@@ -141,6 +142,17 @@ def _rebuild_index(data_dir: Path) -> str:
         generation = writer.rebuild_index()
         n_chunks = writer.catalog.counts().n_live_chunks
         return f"index rebuilt from the catalog as generation {generation}: {n_chunks:,} chunks"
+
+
+def _audit_log(data_dir: Path) -> str:
+    from assistant.store.catalog import open_catalog
+
+    with open_catalog(data_dir) as catalog:
+        problems = catalog.audit.problems()
+        if problems:
+            raise StoreError("; ".join(problems))
+        newest = catalog.audit.entries(limit=1)
+        return f"{newest[0].entry_id if newest else 0:,} entries, each as it was written"
 
 
 def _corpus(data_dir: Path, settings: Settings) -> str:

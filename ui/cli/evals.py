@@ -62,7 +62,9 @@ def run_suites(
     with open_engine(data_dir, settings) as (engine, catalog):
         plan = Plan(
             suites=loaded,
-            subject=run_subject(settings, index_generation=catalog.current_generation()),
+            subject=run_subject(
+                settings, index_generation=catalog.current_generation(), readable=OPERATOR
+            ),
             sample=sample,
             seed=seed,
         )

@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
-from ui.cli.hand_over import change
+from ui.cli.corpus import open_people
 from ui.cli.options import DataDir, Json
-from ui.cli.terminal import print_json
+from ui.cli.terminal import print_json, printable
 
 app = typer.Typer(help="Groups of people.", no_args_is_help=True)
 
@@ -24,17 +24,25 @@ def list_groups(data_dir: DataDir, as_json: Json = False) -> None:
     from assistant.store.catalog import open_catalog  # heavy: not for --help
 
     with open_catalog(data_dir) as catalog:
-        groups = catalog.groups()
+        groups = catalog.people.groups()
     if as_json:
         values = [
-            {"group": one.name, "users": list(one.users), "collections": list(one.collections)}
+            {
+                "group": one.name,
+                "users": list(one.users),
+                "collections": list(one.collections),
+                "documents": list(one.documents),
+            }
             for one in groups
         ]
         print_json({"groups": values})
         return
     for one in groups:
         users = ", ".join(one.users) or "nobody"
-        print(f"{one.name}: {users}; reads {', '.join(one.collections) or 'nothing'}")
+        read = [*one.collections]
+        if one.documents:
+            read.append(f"{len(one.documents)} documents granted one by one")
+        print(printable(f"{one.name}: {users}; reads {', '.join(read) or 'nothing'}"))
     if not groups:
         print("No groups.")
 
@@ -45,9 +53,8 @@ def add(data_dir: DataDir, group: GroupName) -> None:
 
     Example: plinth groups add staff
     """
-    from assistant.store.changes import Change  # heavy: not for --help
-
-    change(data_dir, Change.ADD_GROUP, name=group)
+    with open_people(data_dir) as (people, _):
+        people.add_group(group)
 
 
 @app.command()
@@ -56,6 +63,5 @@ def remove(data_dir: DataDir, group: GroupName) -> None:
 
     Example: plinth groups remove staff
     """
-    from assistant.store.changes import Change  # heavy: not for --help
-
-    change(data_dir, Change.REMOVE_GROUP, name=group)
+    with open_people(data_dir) as (people, _):
+        people.remove_group(group)

@@ -9,6 +9,7 @@ from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING
 
+from assistant.access import OPERATOR_NAME
 from assistant.errors import AssistantError
 
 if TYPE_CHECKING:
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
     from assistant.store.jobs import Jobs
     from assistant.store.types import Job
 
-COMMAND_LINE = "command line"
-"""Who asked, in the queue."""
 POLL_S = 0.2
 
 
@@ -50,7 +49,7 @@ def change(data_dir: Path, what: Change, **arguments: str) -> None:
         return
     with open_catalog(data_dir) as catalog:
         request = {"change": what.value, "arguments": arguments}
-        job_id = catalog.jobs.add(JobKind.CHANGE, request, COMMAND_LINE)
+        job_id = catalog.jobs.add(JobKind.CHANGE, request, OPERATOR_NAME)
         with given_up_at_end(catalog.jobs, [job_id]):
             job = follow(catalog.jobs, job_id, data_dir=data_dir)
             if job.state is not JobState.DONE:

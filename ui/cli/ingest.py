@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from assistant.access import OPERATOR_NAME
 from ingest.types import FileOutcome, FileStatus
-from ui.cli.hand_over import COMMAND_LINE
 from ui.cli.ingest_progress import show_progress
 from ui.cli.options import DataDir, Json
 from ui.cli.terminal import note, print_json, printable
@@ -157,7 +157,7 @@ def _hand_over(data_dir: Path, request: IngestRequest) -> IngestReport:
 
     with open_catalog(data_dir) as catalog, _interruptible() as cancel, show_progress() as progress:
         job_ids = [
-            catalog.jobs.add(JobKind.INGEST, replace(request, paths=paths).to_json(), COMMAND_LINE)
+            catalog.jobs.add(JobKind.INGEST, replace(request, paths=paths).to_json(), OPERATOR_NAME)
             for paths in (source.paths for source in find_sources(request.paths))
         ]
         with given_up_at_end(catalog.jobs, job_ids):

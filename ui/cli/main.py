@@ -20,6 +20,7 @@ def build_app() -> typer.Typer:
     """Compose the command line from its groups."""
     from ui.cli import (
         ask,
+        audit,
         bench,
         collections,
         docs,
@@ -30,6 +31,7 @@ def build_app() -> typer.Typer:
         models,
         search,
         serve,
+        users,
         work,
     )
 
@@ -50,6 +52,8 @@ def build_app() -> typer.Typer:
     app.add_typer(docs.app, name="docs")
     app.add_typer(collections.app, name="collections")
     app.add_typer(groups.app, name="groups")
+    app.add_typer(users.app, name="users")
+    app.command("audit")(audit.audit)
     app.add_typer(models.app, name="models")
     app.add_typer(evals.app, name="eval")
     return app

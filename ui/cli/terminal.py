@@ -50,3 +50,23 @@ def hit_line(hit: Hit) -> str:
 def log_level() -> str:
     """Return the level from which on logs are written: `PLINTH_LOG`, else warnings."""
     return os.environ.get("PLINTH_LOG", "WARNING").upper()
+
+
+def confirm(question: str, *, yes: bool) -> None:
+    """Ask before something is lost.
+
+    Args:
+        question: Ends with a question mark; may hold any text.
+        yes: Whether the answer was given on the command line.
+
+    Raises:
+        BadParameter: there is no terminal to ask on.
+        Abort: the answer is no.
+    """
+    import typer
+
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise typer.BadParameter("there is no terminal to ask on; add --yes")
+    typer.confirm(printable(question), abort=True, err=True)

@@ -80,6 +80,8 @@ class AnswerRun:
     """One question on its way. Thread-safe."""
 
     question: str
+    readable: ReadableSet
+    """What it is answered from."""
     cancellation: Cancellation = field(default_factory=Cancellation)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _started_s: float = field(default_factory=time.monotonic)
@@ -101,9 +103,17 @@ class AnswerRun:
         """Stop it within a token; what it had so far can still be seen."""
         self.cancellation.cancel()
 
+    def abandon(self, error: str) -> None:
+        """Stop it, and say why instead of what it had so far."""
+        self.cancellation.cancel()
+        with self._lock:
+            self._progress = AnswerProgress(question=self.question, error=error)
+
     def listen(self, event: Event) -> None:
         """Take in what the engine tells."""
         with self._lock:
+            if self._progress.is_done:
+                return
             match event:
                 case QuestionResolved(question=resolved):
                     self._progress = replace(self._progress, resolved=resolved)
@@ -122,9 +132,10 @@ class AnswerRun:
     ) -> None:
         """Say how it ended."""
         with self._lock:
-            self._progress = replace(
-                self._progress, reply=reply, error=error, is_cancelled=is_cancelled
-            )
+            if not self._progress.is_done:  # it may have been abandoned
+                self._progress = replace(
+                    self._progress, reply=reply, error=error, is_cancelled=is_cancelled
+                )
 
 
 def start_answer(
@@ -146,7 +157,7 @@ def start_answer(
         on_reply: Called in that thread before the run is done, to store the reply.
         anew: Whether an earlier answer to the same question must not be given again.
     """
-    run = AnswerRun(question)
+    run = AnswerRun(question, readable)
 
     def work() -> None:
         try:

@@ -70,6 +70,8 @@ class Evaluation:
     """One start of a run. Thread-safe."""
 
     run: Run
+    may_go_on: Callable[[], bool] = lambda: True
+    """Whether who started it may still read the same."""
     cancellation: Cancellation = field(default_factory=Cancellation)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _progress: EvaluationProgress = field(init=False)
@@ -126,6 +128,10 @@ class Evaluation:
 
         def tell(case: Case) -> dict[str, Any]:
             self.cancellation.check()
+            if not self.may_go_on():
+                self._change(error="what its starter may read has changed; start a new one")
+                self.cancellation.cancel()
+                self.cancellation.check()
             if self._n_asked == 0:
                 self._first_s = time.monotonic()
             self._change(question=case.question)
@@ -153,21 +159,18 @@ class Evaluations:
     Args:
         data_dir: Runs and uploaded suites lie in it.
         engine: Answers, once it is there.
-        subject: Returns what decides the replies at the moment; see `ui.measuring`.
-        readable: What runs may see.
+        subject: Returns what decides a reader's replies at the moment; see `ui.measuring`.
     """
 
     def __init__(
         self,
         data_dir: Path,
         engine: Future[Engine],
-        subject: Callable[[], Mapping[str, Any]],
-        readable: ReadableSet,
+        subject: Callable[[ReadableSet], Mapping[str, Any]],
     ) -> None:
         self._data_dir = data_dir
         self._engine = engine
         self.subject = subject
-        self._readable = readable
         self._lock = threading.Lock()
         self._current: Evaluation | None = None
         self._thread: threading.Thread | None = None
@@ -188,13 +191,23 @@ class Evaluations:
         current = self._current
         return None if current is None else current.snapshot()
 
-    def start(self, suite: Suite, *, sample: int | None, seed: int = 0) -> str:
+    def start(
+        self,
+        suite: Suite,
+        readable: ReadableSet,
+        *,
+        sample: int | None,
+        seed: int = 0,
+        may_go_on: Callable[[], bool] = lambda: True,
+    ) -> str:
         """Begin a run, or continue the latest stopped one that measures the same.
 
         Args:
             suite: What to ask.
+            readable: What the run may see.
             sample: Cases drawn from it; None asks all.
             seed: Of the drawing.
+            may_go_on: Asked before each question; once false, the run ends early.
 
         Returns:
             The run's id.
@@ -202,11 +215,17 @@ class Evaluations:
         Raises:
             EvaluationBusyError: another is under way.
         """
-        plan = Plan(suites=(suite,), subject=self.subject(), sample=sample, seed=seed)
-        return self._launch(lambda: start_run(self.root, plan))
+        plan = Plan(suites=(suite,), subject=self.subject(readable), sample=sample, seed=seed)
+        return self._launch(lambda: start_run(self.root, plan), readable, may_go_on)
 
-    def resume(self, run_id: str) -> None:
-        """Continue a stopped run.
+    def resume(
+        self,
+        run_id: str,
+        readable: ReadableSet,
+        *,
+        may_go_on: Callable[[], bool] = lambda: True,
+    ) -> None:
+        """Continue a stopped run that sees the same.
 
         Raises:
             EvaluationBusyError: another is under way.
@@ -215,14 +234,14 @@ class Evaluations:
 
         def stopped() -> Run:
             run = find_run(self.root, run_id)
-            if not run.is_continuable(self.subject()):
+            if not run.is_continuable(self.subject(readable)):
                 raise RunError(
                     f"run {run_id!r} cannot be continued: it is finished, or documents, settings "
                     "or the program have changed since; start a new one"
                 )
             return run
 
-        self._launch(stopped)
+        self._launch(stopped, readable, may_go_on)
 
     def stop(self) -> None:
         """Stop the run under way, if any."""
@@ -243,7 +262,9 @@ class Evaluations:
         if self._thread is not None:
             self._thread.join(CLOSE_S)
 
-    def _launch(self, begin: Callable[[], Run]) -> str:
+    def _launch(
+        self, begin: Callable[[], Run], readable: ReadableSet, may_go_on: Callable[[], bool]
+    ) -> str:
         with self._lock:
             if self._is_closed:
                 raise EvaluationBusyError("the server is ending; start it again first")
@@ -251,11 +272,11 @@ class Evaluations:
                 raise EvaluationBusyError(
                     "an evaluation is under way; wait until it is done, or stop it"
                 )
-            evaluation = Evaluation(begin())
+            evaluation = Evaluation(begin(), may_go_on)
             self._current = evaluation
             self._thread = threading.Thread(
                 target=evaluation.work,
-                args=(self._engine, self._readable),
+                args=(self._engine, readable),
                 name="evaluation",
                 daemon=True,
             )

@@ -7,8 +7,10 @@ import logging
 import secrets
 import sys
 import time
+import traceback
 from contextvars import ContextVar
 from datetime import UTC, datetime
+from typing import Any
 
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -36,8 +38,16 @@ class JsonFormatter(logging.Formatter):
         }
         values |= getattr(record, "fields", {})
         if record.exc_info:
-            values["exception"] = self.formatException(record.exc_info)
+            shows_all = logging.getLogger().isEnabledFor(logging.DEBUG)
+            describe = self.formatException if shows_all else _where
+            values["exception"] = describe(record.exc_info)
         return json.dumps({key: value for key, value in values.items() if value is not None})
+
+
+def _where(exc_info: Any) -> str:
+    """Return an error's kind and where it came from: its message may hold text of a document."""
+    kind, _, trace = exc_info
+    return "".join([*traceback.format_tb(trace), kind.__name__])
 
 
 def log_as_json(level: str) -> None:
@@ -46,6 +56,14 @@ def log_as_json(level: str) -> None:
     handler.setFormatter(JsonFormatter())
     logging.basicConfig(level=level, handlers=[handler], force=True)
     logging.getLogger("ui.web").setLevel(min(logging.INFO, logging.getLogger().level))
+
+
+def log_through_one_handler() -> None:
+    """Have the libraries' logs go the way of all others: their handlers print errors whole."""
+    for name, logger in logging.root.manager.loggerDict.items():
+        if isinstance(logger, logging.Logger) and name.startswith(("streamlit", "uvicorn")):
+            logger.handlers.clear()
+            logger.propagate = True
 
 
 def new_request_id() -> str:

@@ -10,6 +10,9 @@ DOCUMENTS = "documents"
 DOCUMENT = "document"
 """Of one document; its address names it: `document?id=…&page=…`."""
 EVALUATE = "evaluate"
+PEOPLE = "people"
+ACCOUNT = "account"
+PAGES = (ASK, DOCUMENTS, DOCUMENT, EVALUATE, PEOPLE, ACCOUNT)
 
 
 def page_at(url_path: str) -> Page:

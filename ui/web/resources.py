@@ -11,11 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from assistant.access import OPERATOR, ReadableSet
+from assistant.access import OPERATOR_NAME, ReadableSet, Role
 from assistant.errors import AssistantError
+from assistant.store.accounts import Accounts
 from assistant.store.catalog import Catalog, open_catalog
 from assistant.store.layout import Layout
 from assistant.store.lock import ProcessLock
+from assistant.store.people import name_key
 from ingest.uploads import remove_leftovers
 from models.errors import ModelError
 from ui.measuring import run_subject
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
     from assistant.warming import Warmer
 
 _LOG = logging.getLogger(__name__)
+FIRST_ADMINS = ("admin", *(f"admin{number}" for number in range(2, 100)))
+"""Names for the first admin, until one is free."""
 SERVED_ALREADY = "serves it already; use that one's address, or end it first"
 
 
@@ -40,6 +44,7 @@ class Resources:
     data_dir: Path
     settings: Settings
     catalog: Catalog
+    accounts: Accounts
     engine: Future[Engine]
     """Done once models are ready to answer; its exception says why they cannot. It measures:
     nothing is answered from memory."""
@@ -51,15 +56,22 @@ class Resources:
     worker: WorkerProcess
     """Carries out what is queued in `catalog.jobs`, once the server has started it."""
 
-    @property
-    def readable(self) -> ReadableSet:
-        """What the person at the browser may see: on loopback without sign-in, everything."""
-        return OPERATOR
+    def first_admin_link(self) -> tuple[str, str] | None:
+        """Return name and secret of a link for the first admin; None once one has a password.
 
-    @property
-    def requested_by(self) -> str:
-        """Who asks for work, in the queue."""
-        return "web app"
+        Where there is no admin yet, one is added.
+        """
+        people = self.catalog.people
+        admins = [one for one in people.users() if one.role is Role.ADMIN and not one.suspended]
+        if any(one.has_password or one.has_subject for one in admins):
+            return None
+        if not admins:
+            taken = {name_key(one.name) for one in people.users()}
+            name = next(name for name in FIRST_ADMINS if name not in taken)
+            self.catalog.edit_people(OPERATOR_NAME).add_user(name, role=Role.ADMIN)
+        else:
+            name = admins[0].name
+        return name, self.accounts.make_link(name, by=OPERATOR_NAME)
 
 
 _current: Resources | None = None
@@ -106,10 +118,12 @@ def open_resources(data_dir: Path) -> Iterator[Resources]:
     with open_catalog(data_dir) as catalog, lock:
         remove_leftovers(catalog.jobs, layout)
 
-        def subject() -> dict[str, Any]:
-            return run_subject(settings, index_generation=catalog.current_generation())
+        def subject(readable: ReadableSet) -> dict[str, Any]:
+            return run_subject(
+                settings, index_generation=catalog.current_generation(), readable=readable
+            )
 
-        evaluations = Evaluations(data_dir, engine, subject, OPERATOR)
+        evaluations = Evaluations(data_dir, engine, subject)
         loader = threading.Thread(
             target=_load,
             args=(data_dir, settings, catalog, engine, answers, warmer, closing),
@@ -122,6 +136,7 @@ def open_resources(data_dir: Path) -> Iterator[Resources]:
                 data_dir=data_dir,
                 settings=settings,
                 catalog=catalog,
+                accounts=catalog.accounts(settings.sign_in),
                 engine=engine,
                 answers=answers,
                 warmer=warmer,

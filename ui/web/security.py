@@ -34,6 +34,8 @@ HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }
+MOST_COOKIE_CHARS = 8192
+"""Libraries behind take long to read long ones."""
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "[::1]", "localhost"})
 
 
@@ -62,6 +64,14 @@ class SecurityMiddleware:
                 await send({"type": "websocket.close", "code": 1008})
                 return
             refusal = PlainTextResponse("This host name is not served here.", 421, HEADERS)
+            await refusal(scope, receive, send)
+            return
+
+        if len(Headers(scope=scope).get("cookie", "")) > MOST_COOKIE_CHARS:
+            if scope["type"] == "websocket":
+                await send({"type": "websocket.close", "code": 1008})
+                return
+            refusal = PlainTextResponse("The cookies are too long; clear them.", 431, HEADERS)
             await refusal(scope, receive, send)
             return
 

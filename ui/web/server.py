@@ -8,16 +8,22 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import streamlit as st
 from starlette.middleware import Middleware
 
-from assistant.errors import AssistantError
-from ui.web.logs import RequestLogMiddleware
+from assistant.errors import AssistantError, ForbiddenError
+from assistant.settings import SignInSettings
+from ui.web.components.signed_out import draw_signed_out
+from ui.web.desk import SignedOutError
+from ui.web.gate import GateMiddleware
+from ui.web.logs import RequestLogMiddleware, log_through_one_handler, new_request_id
 from ui.web.resources import Resources, installed
 from ui.web.routes import build_routes
-from ui.web.security import SecurityMiddleware
-from ui.web.sessions import BrowserCookieMiddleware
+from ui.web.security import LOOPBACK_HOSTS, SecurityMiddleware
+from ui.web.shown_text import plain
+from ui.web.sign_in_routes import SignInPages
 from ui.web.theme import streamlit_options
 from ui.web.upload_routes import build_upload_routes
 
@@ -27,7 +33,7 @@ _LOG = logging.getLogger(__name__)
 
 
 class OpenToOthersError(AssistantError):
-    """The address can be reached from other machines, where nobody would have to sign in."""
+    """The address can be reached from other machines, and passwords would travel readable."""
 
 
 class PortTakenError(AssistantError):
@@ -39,37 +45,51 @@ def serve(resources: Resources, *, host: str, port: int) -> None:
 
     Args:
         resources: Stay open for as long as this runs.
-        host: Address of this machine's loopback to listen on.
+        host: Address of this machine to listen on.
         port: Port to listen on.
 
     Raises:
-        OpenToOthersError: the address is not loopback.
+        OpenToOthersError: the address is not loopback, and no https address is set for people.
         PortTakenError: another program listens there.
     """
-    if host not in LOOPBACK_ADDRESSES:
+    is_encrypted = resources.settings.sign_in.address.startswith("https:")
+    if host not in LOOPBACK_ADDRESSES and not is_encrypted:
         message = (
-            f"cannot listen on {host!r}: whoever reaches it could read every document without "
-            f"signing in; give one of {', '.join(LOOPBACK_ADDRESSES)}"
+            f"cannot listen on {host!r}: passwords and documents would travel readable; put a "
+            "proxy with TLS before it and set sign_in.address to its https address, or give one "
+            f"of {', '.join(LOOPBACK_ADDRESSES)}"
         )
         raise OpenToOthersError(message)
     _require_free(host, port)
-    app = st.App(
+    hosts = served_hosts(resources.settings.sign_in, host)
+    build_app(resources, host).run(config=streamlit_options(host, port, hosts))
+
+
+def build_app(resources: Resources, host: str) -> st.App:
+    """Compose the app: its routes, and the gate before all of them and of Streamlit's own."""
+    return st.App(
         SCRIPT,
         lifespan=_lifespan(resources),
-        routes=[*build_routes(), *build_upload_routes()],
+        routes=[*SignInPages().routes(), *build_routes(), *build_upload_routes()],
         middleware=[
             Middleware(RequestLogMiddleware),
-            Middleware(SecurityMiddleware),
-            Middleware(BrowserCookieMiddleware),
+            Middleware(SecurityMiddleware, hosts=served_hosts(resources.settings.sign_in, host)),
+            Middleware(GateMiddleware, accounts=resources.accounts),
         ],
         on_script_error=_on_script_error,
     )
-    app.run(config=streamlit_options(host, port))
+
+
+def served_hosts(settings: SignInSettings, host: str) -> frozenset[str]:
+    """Return the host names that are answered: this machine's own and the one set for people."""
+    public = urlsplit(settings.address).hostname
+    return LOOPBACK_HOSTS | {host} | ({public} if public else set())
 
 
 def _lifespan(resources: Resources) -> Any:
     @asynccontextmanager
     async def lifespan(_app: st.App) -> AsyncIterator[None]:
+        log_through_one_handler()
         with installed(resources):
             yield
 
@@ -78,8 +98,20 @@ def _lifespan(resources: Resources) -> Any:
 
 def _on_script_error(error: Exception) -> bool:
     """Log what broke a page and tell the person without its details."""
-    _LOG.error("a page ended unexpectedly", exc_info=error)
-    st.error("This page could not be shown. Reload it; if that does not help, tell an admin.")
+    if isinstance(error, SignedOutError):
+        draw_signed_out()
+        return True
+    if isinstance(error, ForbiddenError):
+        st.error(plain(f"{error}."))
+        return True
+    error_id = new_request_id()
+    _LOG.error(
+        "a page ended unexpectedly", exc_info=error, extra={"fields": {"error_id": error_id}}
+    )
+    st.error(
+        "This page could not be shown. Reload it; if that does not help, tell an admin this "
+        f"number: {error_id}"
+    )
     return True
 
 

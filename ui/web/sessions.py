@@ -2,70 +2,37 @@
 
 from __future__ import annotations
 
-import hashlib
-import secrets
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from http.cookies import CookieError, SimpleCookie
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Any
 
 import streamlit as st
-from starlette.datastructures import Headers, MutableHeaders
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from assistant.errors import AssistantError, ForbiddenError
 from assistant.store.traces import Footprint
 from assistant.store.types import StoredTurn
+from ui.web import resources
 from ui.web.answering import AnswerRun
+from ui.web.cookies import cookie_value
+from ui.web.desk import Desk, SignedOutError
 
-COOKIE = "plinth_browser"
-COOKIE_AGE_S = 400 * 24 * 3600
 CONVERSATION = "conversation"
 """Name, in the page's address, of the conversation it shows."""
 _STATE = "plinth_ask"
 _DOCUMENTS = "plinth_documents"
 _EVALUATE = "plinth_evaluate"
+_PEOPLE = "plinth_people"
 
 
-class BrowserCookieMiddleware:
-    """Gives every browser a secret of its own, by which its conversations are found again."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Handle a request."""
-        if scope["type"] != "http" or _cookie(Headers(scope=scope).get("cookie", "")):
-            await self._app(scope, receive, send)
-            return
-
-        async def send_with_cookie(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                MutableHeaders(scope=message).append(
-                    "set-cookie",
-                    f"{COOKIE}={secrets.token_urlsafe(32)}; Path=/; Max-Age={COOKIE_AGE_S}; "
-                    "HttpOnly; SameSite=Strict",
-                )
-            await send(message)
-
-        await self._app(scope, receive, send_with_cookie)
+def current_desk() -> Desk:
+    """Return the desk of whoever is at the browser whose script runs."""
+    return Desk(resources.current(), browser_secret())
 
 
-def _cookie(header: str) -> str | None:
-    try:
-        morsel = SimpleCookie(header).get(COOKIE)
-    except CookieError:
-        return None
-    return morsel.value if morsel else None
-
-
-def owner_of(secret: str) -> str:
-    """Return the name under which a browser's conversations are stored; the secret is not."""
-    return "browser:" + hashlib.sha256(secret.encode()).hexdigest()[:32]
-
-
-def current_owner() -> str:
-    """Return who is at the browser whose script runs."""
-    return owner_of(st.context.cookies.get(COOKIE) or "without a cookie")
+def browser_secret() -> str:
+    """Return the secret in the cookie of the browser whose script runs; empty without one."""
+    return cookie_value(st.context.headers.get("Cookie") or "")
 
 
 @dataclass(slots=True)
@@ -169,6 +136,8 @@ class DocumentsState:
     collection: str | None = None
     """A new collection that files are being added to."""
     deletion: Deletion | None = None
+    noted: set[str] = field(default_factory=set)
+    """Documents whose reading is recorded."""
 
     def turn(self, step: int) -> None:
         """Turn the list's pages."""
@@ -177,6 +146,49 @@ class DocumentsState:
     def first_page(self) -> None:
         """Begin the list again: another search finds other documents."""
         self.page_index = 0
+
+
+@dataclass(slots=True)
+class PeopleState:
+    """What the page People remembers."""
+
+    link: tuple[str, str] | None = None
+    """Name and secret of a sign-in link that is shown until it was taken."""
+    error: str | None = None
+    """Why the last change was refused."""
+    audit_before: list[int] = field(default_factory=list)
+    """The entries before which the pages of the audit log begin, the first page left out."""
+
+    @contextmanager
+    def reporting(self) -> Iterator[None]:
+        """Say on the page why a change was refused."""
+        self.error = None
+        try:
+            yield
+        except (SignedOutError, ForbiddenError):
+            raise
+        except AssistantError as error:
+            self.error = f"Not changed: {error}."
+
+    def first_page(self) -> None:
+        """Begin the audit log again: other filters find other entries."""
+        self.audit_before = []
+
+    def older(self, before_id: int) -> None:
+        """Turn to the entries before one."""
+        self.audit_before.append(before_id)
+
+    def newer(self) -> None:
+        """Turn back."""
+        self.audit_before.pop()
+
+
+def people_state() -> PeopleState:
+    """Return the state of the page People in this browser tab."""
+    if _PEOPLE not in st.session_state:
+        st.session_state[_PEOPLE] = PeopleState()
+    state: PeopleState = st.session_state[_PEOPLE]
+    return state
 
 
 def documents_state() -> DocumentsState:

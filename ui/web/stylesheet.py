@@ -56,6 +56,10 @@ _CSS = """
     color: light-dark(FAINT); opacity: 1;
 }
 
+a.plinth-button {
+    display: inline-block; padding: 0.5rem 1rem; border-radius: 0.5rem; font-weight: 600;
+    color: #ffffff; background: light-dark(PRIMARY); text-decoration: none;
+}
 .plinth-page { position: relative; }
 .plinth-page img {
     display: block; width: 100%; border: 1px solid light-dark(LINE); border-radius: 0.25rem;
@@ -100,6 +104,7 @@ def stylesheet() -> str:
         "STACKED": str(STACKED_PX),
         "UNSEEN": UNSEEN,
         "SHEET": str(SHEET_PX),
+        "PRIMARY": ", ".join(colours("primaryColor")),
         "LINK": ", ".join(colours("blueTextColor")),
         "FAINT": ", ".join(colours("grayTextColor")),
         "LINE": ", ".join(colours("borderColor")),

@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-from assistant.access import ReadableSet
 from assistant.errors import UnknownNameError
-from assistant.store.catalog import Catalog
 from evals.suites import SAMPLE
+from ui.web.services.documents import ReadableDocuments
 
 N_SUGGESTIONS = 3
 SAMPLE_COLLECTION = "sample"
 
 
-def suggested_questions(catalog: Catalog, readable: ReadableSet) -> tuple[str, ...]:
+def suggested_questions(documents: ReadableDocuments) -> tuple[str, ...]:
     """Return questions that the readable documents can answer; none if there are no documents."""
-    if _has_sample(catalog, readable):
+    if _has_sample(documents):
         questions = (SAMPLE / "questions.txt").read_text(encoding="utf-8").splitlines()
         return tuple(questions[:N_SUGGESTIONS])
-    documents = catalog.find_documents(readable, limit=4 * N_SUGGESTIONS).documents
-    titles = dict.fromkeys(document.title for document in documents)
+    found = documents.find(limit=4 * N_SUGGESTIONS).documents
+    titles = dict.fromkeys(document.title for document in found)
     return tuple(f"What does “{title}” say?" for title in list(titles)[:N_SUGGESTIONS])
 
 
-def _has_sample(catalog: Catalog, readable: ReadableSet) -> bool:
+def _has_sample(documents: ReadableDocuments) -> bool:
     try:
-        return bool(catalog.list_documents(readable, SAMPLE_COLLECTION))
+        return bool(documents.list(SAMPLE_COLLECTION))
     except UnknownNameError:
         return False

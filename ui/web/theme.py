@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
-
-from ui.web.security import LOOPBACK_HOSTS
 
 _LIGHT = {
     "primaryColor": "#0b6e5f",
@@ -41,31 +40,38 @@ _SHARED = {
 }
 
 
+MOST_UPLOAD_MB = 8
+"""What Streamlit itself takes in, and holds in memory: suites. Documents have a route of ours."""
+
+
 def colours(name: str) -> tuple[str, str]:
     """Return a theme colour by its Streamlit name: on light, on dark."""
     return _LIGHT[name], _DARK[name]
 
 
-def streamlit_options(host: str, port: int) -> dict[str, Any]:
+def streamlit_options(host: str, port: int, hosts: Collection[str]) -> dict[str, Any]:
     """Return every option that differs from Streamlit's own choice.
 
     Args:
         host: Address to listen on.
         port: Port to listen on.
+        hosts: Names under which the app is reached.
     """
     options: dict[str, Any] = {
         "server.address": host,
         "server.port": port,
         "server.headless": True,
-        "server.allowedHosts": sorted({*LOOPBACK_HOSTS, host}),
+        "server.allowedHosts": sorted(hosts),
         "server.fileWatcherType": "none",
         "server.enableStaticServing": False,
+        "server.maxUploadSize": MOST_UPLOAD_MB,
         "server.enableXsrfProtection": True,
         "browser.gatherUsageStats": False,
         "client.showErrorDetails": "none",
         "client.showErrorLinks": False,
         "client.toolbarMode": "minimal",
         "runner.magicEnabled": False,
+        "logger.enableRich": False,
     }
     for section, colours in (("light", _LIGHT), ("dark", _DARK)):
         options |= {f"theme.{section}.{name}": value for name, value in colours.items()}

@@ -10,12 +10,10 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from assistant.errors import AssistantError, NameTakenError, UnknownNameError
-from assistant.store.layout import Layout
 from ingest.errors import IngestError
-from ingest.uploads import open_upload, receive
-from ui.web import resources
+from ui.web.access_rules import UPLOADS_PATH
+from ui.web.routes import desk_of
 
-UPLOADS_PATH = "/plinth/uploads"
 GUARD = "x-plinth-upload"
 """A header that no page of another site can send without asking first, which is refused."""
 MAX_COLLECTION_CHARS = 100
@@ -37,9 +35,7 @@ async def begin(request: Request) -> Response:
     collection = request.query_params.get("collection", "").strip()
     if not collection or len(collection) > MAX_COLLECTION_CHARS:
         return _refused("name the collection that the files belong to", 422)
-    opened = resources.current()
-    jobs = opened.catalog.jobs
-    job_id = await run_in_threadpool(open_upload, jobs, collection, opened.requested_by)
+    job_id = await run_in_threadpool(desk_of(request).intake.begin_upload, collection)
     return JSONResponse({"job": job_id}, 201)
 
 
@@ -47,16 +43,9 @@ async def receive_file(request: Request) -> Response:
     """Take in one file of a batch; its body is the file's bytes."""
     if not _is_ours(request):
         return _refused("this page did not come from here", 403)
-    opened = resources.current()
+    job_id, name = request.path_params["job_id"], request.query_params.get("name", "")
     try:
-        await receive(
-            request.stream(),
-            jobs=opened.catalog.jobs,
-            layout=Layout(opened.data_dir),
-            job_id=request.path_params["job_id"],
-            name=request.query_params.get("name", ""),
-            max_bytes=opened.settings.ingest.max_file_bytes,
-        )
+        await desk_of(request).intake.receive(job_id, name, request.stream())
     except ClientDisconnect:
         return _refused("the sender went away", 400)
     except AssistantError as error:

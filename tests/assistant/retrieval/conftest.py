@@ -17,5 +17,5 @@ def data_dir(tmp_path: Path) -> Path:
 def writer(data_dir: Path) -> Iterator[CatalogWriter]:
     """A writer on a new data dir with the collection `docs`."""
     with open_writer(data_dir, wait_s=0) as opened:
-        opened.add_collection("docs")
+        opened.people.add_collection("docs")
         yield opened

@@ -52,7 +52,7 @@ def empty_data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     data_dir = tmp_path_factory.mktemp("empty")
     with open_writer(data_dir) as writer:
         for name in COLLECTIONS:
-            writer.add_collection(name)
+            writer.people.add_collection(name)
     return data_dir
 
 

@@ -152,7 +152,7 @@ def test_views_of_many_readers_are_bounded(
 ) -> None:
     monkeypatch.setattr(hybrid, bound, value)
     publish(writer, "docs", a="budget")
-    docs = writer.catalog.collection_id("docs", OPERATOR)
+    docs = writer.catalog.people.collection_id("docs", OPERATOR)
     for other in range(2, 6):
         readable = ReadableSet(collections=frozenset({docs, CollectionId(other)}))
         assert len(retriever.retrieve("budget", 1, readable)) == 1
@@ -164,7 +164,7 @@ def test_retrieve_from_many_threads_beside_a_writer_never_mixes_generations(
     data_dir: Path,
 ) -> None:
     with open_writer(data_dir) as writer, open_retriever(data_dir) as retriever:
-        writer.add_collection("docs")
+        writer.people.add_collection("docs")
         publish(writer, "docs", a="budget number 0", b="budget twin 0")
         wrong: list[object] = []
         done = threading.Event()

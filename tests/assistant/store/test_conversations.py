@@ -10,6 +10,7 @@ from assistant.errors import UnknownNameError
 from assistant.reply_json import REMOVED
 from assistant.store.types import Feedback
 from assistant.store.writer import CatalogWriter
+from assistant.types import DocumentId
 from tests.assistant.corpora import publish
 
 SECRET = "Salaries rise by nine percent."
@@ -38,7 +39,7 @@ def reply_of(*document_ids: str) -> dict[str, Any]:
 @pytest.fixture
 def stored(writer: CatalogWriter) -> tuple[str, str]:
     """The ids of two documents, in `docs` and in `secret`."""
-    writer.add_collection("secret")
+    writer.people.add_collection("secret")
     publish(writer, "docs", a="first words")
     publish(writer, "secret", b="second words")
     one, two = writer.catalog.list_documents(OPERATOR)
@@ -97,7 +98,7 @@ def test_turns_leave_out_what_their_owner_may_not_read_any_more(
 ) -> None:
     conversations = writer.catalog.conversations
     key, _ = conversations.add_turn(None, "ann", "What rises?", reply_of(*stored))
-    docs = writer.catalog.collection_id("docs", OPERATOR)
+    docs = writer.catalog.people.collection_id("docs", OPERATOR)
     readable = ReadableSet(collections=frozenset({docs}))
     (turn,) = conversations.turns(key, "ann", readable)
     assert [one["text"] for one in turn.reply["sentences"]] == [f"{SECRET} (0)", REMOVED]
@@ -136,3 +137,34 @@ def test_deleting_a_conversation_leaves_nothing_of_it(
     assert conversations.list("ann") == ()
     held = b"".join(path.read_bytes() for path in data_dir.glob("catalog.sqlite*"))
     assert SECRET.encode() not in held
+
+
+@pytest.mark.parametrize("how", ["unreadable", "deleted"])
+def test_a_follow_up_is_not_told_in_words_of_what_was_taken_out(
+    writer: CatalogWriter, stored: tuple[str, str], how: str
+) -> None:
+    conversations = writer.catalog.conversations
+    understood = "Do salaries rise by nine percent?"
+    abstained = {
+        "status": "abstained",
+        "withheld": [],
+        "answer": f"The documents do not say. I looked for: {understood}",
+        "resolved_question": understood,
+    }
+    key, _ = conversations.add_turn(None, "ann", "What rises?", reply_of(stored[1]))
+    answered = reply_of(stored[0]) | {"resolved_question": understood}
+    conversations.add_turn(key, "ann", "Is that so?", answered)
+    conversations.add_turn(key, "ann", "Really?", reply_of() | abstained)
+    before = conversations.turns(key, "ann", OPERATOR)
+    assert [one.reply.get("resolved_question") for one in before[1:]] == [understood] * 2
+    readable = OPERATOR
+    if how == "deleted":
+        writer.delete_document(DocumentId(stored[1]))
+    else:
+        docs = writer.catalog.people.collection_id("docs", OPERATOR)
+        readable = ReadableSet(collections=frozenset({docs}))
+    _, second, third = conversations.turns(key, "ann", readable)
+    assert "nine" not in str(second.reply["resolved_question"])
+    assert second.reply["answer"] == answered["answer"]
+    assert "nine" not in str(third.reply)
+    assert third.reply["answer"].endswith("I looked for: Really?")

@@ -12,6 +12,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, select, text
 
 from assistant.errors import SchemaTooNewError, StoreError
+from assistant.settings import SignInSettings
 from assistant.store import database as database_module
 from assistant.store.catalog import open_catalog
 from assistant.store.database import HEAD, Database
@@ -72,7 +73,7 @@ def test_migrate_from_0002_keeps_what_is_there_and_adds_the_queue(tmp_path: Path
             connection.execute(text(f"INSERT INTO {row}"))
     engine.dispose()
     with open_catalog(tmp_path) as catalog:
-        assert [one.name for one in catalog.collections()] == ["hr"]
+        assert [one.name for one in catalog.people.collections()] == ["hr"]
         (conversation,) = catalog.conversations.list("ada")
         assert (conversation.conversation_id, conversation.n_turns) == ("c1", 1)
         job_id = catalog.jobs.add(JobKind.UPLOAD, {}, "ada")
@@ -178,3 +179,40 @@ def test_problems_of_dangling_row_are_told(database: Database, tmp_path: Path) -
         connection.execute("INSERT INTO grants VALUES (7, 7)")
     connection.close()
     assert set(database.problems()) == {"a row of grants refers to nothing"}
+
+
+@pytest.mark.parametrize("names", [("Bob", "bob"), ("bob", "Bob"), ("ann", "Bob")])
+def test_migrate_from_0004_gives_everybody_a_name_of_their_own(
+    tmp_path: Path, names: tuple[str, str]
+) -> None:
+    engine = create_engine(f"sqlite:///{tmp_path / 'catalog.sqlite'}")
+    with engine.begin() as connection:
+        upgrade(connection, "0004")
+        connection.execute(text("INSERT INTO groups (id, name) VALUES (1, 'staff')"))
+        for number, name in enumerate(names, 1):
+            connection.execute(
+                text(
+                    "INSERT INTO users (id, name, role, suspended) VALUES (:id, :name, 'admin', 0)"
+                ),
+                {"id": number, "name": name},
+            )
+            connection.execute(text(f"INSERT INTO memberships VALUES ({number}, 1)"))
+    engine.dispose()
+    with open_catalog(tmp_path) as catalog:
+        users = catalog.people.users()
+        assert sorted(one.name for one in users) == sorted(names)
+        assert {one.groups for one in users} == {("staff",)}
+        accounts = catalog.accounts(SignInSettings())
+        for name in names:
+            accounts.set_password(name, f"three words of {name}", by="test")
+        for name in names:
+            secret = accounts.sign_in(name, f"three words of {name}", browser="", address="")
+            person = accounts.person(secret)
+            assert person is not None
+            assert person.name == name
+
+
+def test_ids_of_people_are_never_given_again(database: Database) -> None:
+    with database.reading() as session:
+        made = session.scalar(text("SELECT sql FROM sqlite_master WHERE name = 'users'"))
+    assert "AUTOINCREMENT" in str(made)

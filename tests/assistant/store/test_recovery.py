@@ -60,7 +60,7 @@ def test_publish_killed_at_any_point_leaves_all_of_it_or_nothing(
     data_dir: Path, where: str, name: str, when: str, *, published: bool
 ) -> None:
     with open_writer(data_dir) as writer:
-        writer.add_collection("docs")
+        writer.people.add_collection("docs")
         publish(writer, "docs", a="first words", b="second words")
     command = [sys.executable, "-c", KILLED_PUBLISH, str(data_dir), where, name, when]
     assert subprocess.run(command, check=False).returncode == -signal.SIGKILL
@@ -88,7 +88,7 @@ def damage(path: Path) -> None:
 @pytest.mark.parametrize("harm", [damage, Path.unlink])
 def test_damaged_index_is_refused_until_rebuilt(data_dir: Path, suffix: str, harm) -> None:
     with open_writer(data_dir) as writer:
-        writer.add_collection("docs")
+        writer.people.add_collection("docs")
         publish(writer, "docs", a="first words")
     (file,) = (data_dir / "index").glob(f"*{suffix}")
     harm(file)
@@ -110,7 +110,7 @@ def test_publish_beside_a_lost_index_file_indexes_its_chunks_anew(
     data_dir: Path, suffix: str
 ) -> None:
     with open_writer(data_dir) as writer:
-        writer.add_collection("docs")
+        writer.people.add_collection("docs")
         publish(writer, "docs", a="first words", b="second words")
         (file,) = (data_dir / "index").glob(f"*{suffix}")
         file.unlink()
@@ -171,9 +171,9 @@ def test_catalog_of_the_first_schema_opens_with_its_rows(data_dir: Path) -> None
     with open_writer(data_dir) as writer:
         writer.rebuild_index()
         assert writer.catalog.problems() == ()
-        assert writer.catalog.readable_set("ann").collections == {1}
+        assert writer.catalog.people.readable_set("ann").collections == {1}
     with open_retriever(data_dir) as retriever, open_catalog(data_dir) as catalog:
-        (hit,) = retriever.retrieve("old", 5, catalog.readable_set("ann"))
+        (hit,) = retriever.retrieve("old", 5, catalog.people.readable_set("ann"))
         assert (hit.chunk.text, hit.chunk.title) == ("Old words.", "Guide")
 
 
@@ -192,7 +192,7 @@ def test_open_catalog_beside_a_writer_that_has_migrated_does_not_wait_for_its_en
 
     monkeypatch.setattr(ProcessLock, "__enter__", migrated_by_another)
     with open_catalog(data_dir) as catalog:
-        assert catalog.collections() == ()
+        assert catalog.people.collections() == ()
 
 
 def test_open_catalog_of_old_schema_beside_a_stuck_writer_ends(

@@ -91,7 +91,7 @@ def test_corpus_of_two_stages_ranks_as_one_of_one_stage(tmp_path: Path) -> None:
     found = []
     for name in ("at once", "in two stages"):
         with open_writer(tmp_path / name) as writer:
-            writer.add_collection("docs")
+            writer.people.add_collection("docs")
             if name == "at once":
                 publish(writer, "docs", **documents)
             else:
@@ -244,7 +244,7 @@ def test_killed_in_either_stage_nothing_is_lost_or_doubled(
     data_dir: Path, stage: str, where: str, name: str, when: str, *, is_published: bool
 ) -> None:
     with open_writer(data_dir) as writer:
-        writer.add_collection("docs")
+        writer.people.add_collection("docs")
         publish(writer, "docs", a="first words", b="second words")
     command = [sys.executable, "-c", KILLED, str(data_dir), stage, where, name, when]
     assert subprocess.run(command, check=False).returncode == -signal.SIGKILL

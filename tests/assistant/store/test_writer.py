@@ -80,7 +80,7 @@ def test_chunk_of_shared_content_is_named_by_its_first_readable_document(
     writer: CatalogWriter,
 ) -> None:
     one = content("same", title="Same")
-    secret = ReadableSet(collections=frozenset({writer.add_collection("secret")}))
+    secret = ReadableSet(collections=frozenset({writer.people.add_collection("secret")}))
     writer.publish(batch("docs", {"b.txt": one, "a.txt": one}))
     writer.publish(batch("secret", {"0.txt": one}))
     generation, ids = writer.catalog.live_chunk_ids(OPERATOR)
@@ -89,7 +89,7 @@ def test_chunk_of_shared_content_is_named_by_its_first_readable_document(
     def names(readable: ReadableSet) -> list[str]:
         return [i.document.document for i in writer.catalog.chunks(ids, readable).values()]
 
-    docs = OPERATOR.within(writer.catalog.collection_id("docs", OPERATOR))
+    docs = OPERATOR.within(writer.catalog.people.collection_id("docs", OPERATOR))
     assert (names(OPERATOR), names(docs), names(secret)) == (["0.txt"], ["a.txt"], ["0.txt"])
 
 
@@ -352,7 +352,7 @@ def test_delete_unknown_document_is_an_error(writer: CatalogWriter) -> None:
 def test_remove_collection_removes_its_documents(writer: CatalogWriter) -> None:
     publish(writer, "docs", a="one")
     writer.remove_collection("docs")
-    assert writer.catalog.collections() == ()
+    assert writer.catalog.people.collections() == ()
     assert writer.catalog.counts().n_contents == 0
 
 
@@ -372,7 +372,7 @@ def test_open_writer_removes_what_a_killed_one_left(data_dir: Path, tmp_path: Pa
     file = tmp_path / "a.txt"
     file.write_text("one")
     with open_writer(data_dir) as writer:
-        writer.add_collection("docs")
+        writer.people.add_collection("docs")
         kept, version = writer.keep_original(file)
         (data_dir / "originals" / "x.partial").write_text("half")
         (data_dir / "index").mkdir()
@@ -389,7 +389,7 @@ def test_original_of_published_content_stays(data_dir: Path, tmp_path: Path) -> 
     file = tmp_path / "a.txt"
     file.write_text("\fone")
     with open_writer(data_dir) as writer:
-        writer.add_collection("docs")
+        writer.people.add_collection("docs")
         writer.keep_original(file)
         writer.publish(batch("docs", {"a.txt": one}))
     with open_writer(data_dir) as writer:

@@ -35,7 +35,7 @@ class Noted:
 @pytest.fixture
 def catalog(tmp_path: Path) -> Iterator[Catalog]:
     with open_writer(tmp_path) as writer:
-        writer.add_collection("docs")
+        writer.people.add_collection("docs")
         publish(writer, "docs", a="one", b="two", c="three")
         yield writer.catalog
 

@@ -38,7 +38,7 @@ def test_write_corpus_gives_each_collection_its_share(data_dir: Path) -> None:
     assert sizes == {"most": 147, "half": 150, "few": 3}
     with open_catalog(data_dir) as catalog:
         for name, size in sizes.items():
-            readable = OPERATOR.within(catalog.collection_id(name, OPERATOR))
+            readable = OPERATOR.within(catalog.people.collection_id(name, OPERATOR))
             assert len(catalog.live_chunk_ids(readable)[1]) == size
         _, ids = catalog.live_chunk_ids(OPERATOR)
         chunks = catalog.chunks(map(ChunkId, ids.tolist()), OPERATOR).values()

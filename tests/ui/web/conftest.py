@@ -1,16 +1,24 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from starlette.testclient import TestClient
 
+from assistant.access import Role
 from evals.suites import SAMPLE
 from tests.ui.conftest import Plinth
+from ui.web import sessions
+from ui.web.cookies import COOKIE
+from ui.web.desk import Desk
 from ui.web.resources import Resources, installed, open_resources
 
 LOAD_S = 60.0
+ORIGIN = "http://127.0.0.1:8501"
+
+SignIn = Callable[..., Desk]
 
 
 @pytest.fixture
@@ -21,3 +29,31 @@ def opened(asking: Plinth, folder: Path, data_dir: Path) -> Iterator[Resources]:
     with open_resources(data_dir) as resources, installed(resources):
         resources.engine.result(LOAD_S)
         yield resources
+
+
+@pytest.fixture
+def sign_in(opened: Resources, monkeypatch: pytest.MonkeyPatch) -> SignIn:
+    """Add a person, if there is none of the name, and put this one at the browser."""
+
+    def run(name: str = "root", role: Role = Role.ADMIN, groups: tuple[str, ...] = ()) -> Desk:
+        if name not in {one.name for one in opened.catalog.people.users()}:
+            opened.catalog.edit_people("test").add_user(name, role=role, groups=groups)
+        secret = opened.accounts.use_link(
+            opened.accounts.make_link(name, by="test"), password=None, browser="", address=""
+        )
+        monkeypatch.setattr(sessions, "browser_secret", lambda: secret)  # AppTest has no cookies
+        return Desk(opened, secret)
+
+    return run
+
+
+@pytest.fixture
+def desk(sign_in: SignIn) -> Desk:
+    """The desk of an admin, who is at the browser."""
+    return sign_in()
+
+
+def visit(client: TestClient) -> TestClient:
+    """Let a client send the cookie of who is at the browser."""
+    client.cookies.set(COOKIE, sessions.browser_secret())
+    return client

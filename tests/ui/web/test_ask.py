@@ -10,20 +10,16 @@ from assistant.errors import AssistantError
 from assistant.store.types import Feedback
 from assistant.store.writer import open_writer
 from ui.web.components.reply import GONE
+from ui.web.desk import Desk
 from ui.web.resources import Resources
 from ui.web.server import SCRIPT
-from ui.web.sessions import owner_of
-from ui.web.views import ask as ask_view
 
 END_S = 60
-OWNER = owner_of("a browser")
 QUESTION = "How many days of annual leave do employees receive?"
 
 
 @pytest.fixture
-def app(opened: Resources, monkeypatch: pytest.MonkeyPatch) -> AppTest:
-    # AppTest has no cookies.
-    monkeypatch.setattr(ask_view, "current_owner", lambda: OWNER)
+def app(desk: Desk) -> AppTest:
     return AppTest.from_file(str(SCRIPT), default_timeout=END_S).run()
 
 
@@ -55,9 +51,7 @@ def test_first_page_suggests_questions(app: AppTest) -> None:
     assert len([one for one in app.button if one.key and one.key.startswith("suggestion")]) == 3
 
 
-def test_ask_shows_the_answer_with_chips_that_open_its_source(
-    app: AppTest, opened: Resources
-) -> None:
+def test_ask_shows_the_answer_with_chips_that_open_its_source(app: AppTest) -> None:
     ask(app, QUESTION)
     assert not app.exception
     assert "Employees receive 25 days of annual leave" in texts(app)
@@ -106,7 +100,7 @@ def test_question_without_an_answer_shows_what_came_nearest(
     assert any("travel" in one.proto.label for one in app.get("page_link"))
 
 
-def test_conversation_is_there_again_after_a_reload(app: AppTest, opened: Resources) -> None:
+def test_conversation_is_there_again_after_a_reload(app: AppTest) -> None:
     ask(app, QUESTION)
     again = AppTest.from_file(str(SCRIPT), default_timeout=END_S).run()
     assert "25 days" not in texts(again)
@@ -116,9 +110,7 @@ def test_conversation_is_there_again_after_a_reload(app: AppTest, opened: Resour
     assert again.title[0].value == "What would you like to know?"
 
 
-def test_question_asked_twice_is_listed_twice_with_its_times(
-    app: AppTest, opened: Resources
-) -> None:
+def test_question_asked_twice_is_listed_twice_with_its_times(app: AppTest, desk: Desk) -> None:
     ask(app, QUESTION)
     listed = [one.label for one in app.sidebar.button]
     assert ":small[" not in "".join(listed)
@@ -129,7 +121,7 @@ def test_question_asked_twice_is_listed_twice_with_its_times(
     assert len(latest) == 2
     assert all(":small[" in label for label in latest)
     assert [one.value for one in app.sidebar.caption] == ["Today"]
-    first = opened.catalog.conversations.list(OWNER)[-1]
+    first = desk.conversations.list()[-1]
     next(one for one in app.button if one.key == f"conversation-{first.conversation_id}").click()
     app.run()
     assert app.query_params["conversation"] == first.conversation_id
@@ -166,25 +158,25 @@ def test_question_that_is_refused_says_why(app: AppTest) -> None:
     assert "the question is empty" in texts(app)
 
 
-def test_suggestion_is_asked_with_a_click(app: AppTest, opened: Resources) -> None:
+def test_suggestion_is_asked_with_a_click(app: AppTest, desk: Desk) -> None:
     next(one for one in app.button if one.key == "suggestion-0").click().run()
     join_answers()
     app.run()
     assert not app.exception
-    (conversation,) = opened.catalog.conversations.list(OWNER)
+    (conversation,) = desk.conversations.list()
     assert conversation.n_turns == 1
 
 
-def test_feedback_is_stored(app: AppTest, opened: Resources) -> None:
+def test_feedback_is_stored(app: AppTest, desk: Desk) -> None:
     ask(app, QUESTION)
     app.feedback[0].set_value(1).run()
-    (conversation,) = opened.catalog.conversations.list(OWNER)
-    (turn,) = opened.catalog.conversations.turns(conversation.conversation_id, OWNER, OPERATOR)
+    (conversation,) = desk.conversations.list()
+    (turn,) = desk.conversations.turns(conversation.conversation_id)
     assert turn.feedback is Feedback.HELPFUL
 
 
 def test_answer_stays_in_the_conversation_it_was_asked_in(
-    app: AppTest, opened: Resources, monkeypatch: pytest.MonkeyPatch
+    app: AppTest, desk: Desk, opened: Resources, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ask(app, QUESTION)
     first = app.query_params["conversation"]
@@ -212,7 +204,7 @@ def test_answer_stays_in_the_conversation_it_was_asked_in(
     assert app.query_params["conversation"] == first
     assert not app.info
     assert not app.chat_input[0].disabled
-    assert [one.n_turns for one in opened.catalog.conversations.list(OWNER)] == [1, 1]
+    assert [one.n_turns for one in desk.conversations.list()] == [1, 1]
 
 
 def test_failure_in_another_conversation_names_its_question(

@@ -18,6 +18,7 @@ from ingest.uploads import open_upload, receive
 from ingest.worker import Worker
 from models.fakes import FakeEmbedder
 from ui.web.components.batch import remaining_s
+from ui.web.desk import Desk
 from ui.web.navigation import DOCUMENT, DOCUMENTS
 from ui.web.resources import Resources
 from ui.web.server import SCRIPT
@@ -27,7 +28,7 @@ END_S = 60
 
 
 @pytest.fixture
-def app(opened: Resources) -> AppTest:
+def app(desk: Desk) -> AppTest:
     return turn_to(AppTest.from_file(str(SCRIPT), default_timeout=END_S).run(), DOCUMENTS)
 
 

@@ -7,11 +7,13 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from assistant.access import OPERATOR
 from assistant.evidence.attribution import Verdict
 from assistant.store.writer import open_writer
 from assistant.types import Support
 from evals.runs import Plan, list_runs, start_run
 from ui.web.components.run_list import N_SHOWN
+from ui.web.desk import Desk
 from ui.web.resources import Resources
 
 END_S = 60
@@ -31,7 +33,7 @@ def _script() -> None:
 
 
 @pytest.fixture
-def app(opened: Resources) -> AppTest:
+def app(opened: Resources, desk: Desk) -> AppTest:
     opened.evaluations.suites.keep("own.csv", CSV.encode())
     return AppTest.from_function(_script, default_timeout=END_S)
 
@@ -212,7 +214,7 @@ def test_text_of_a_deleted_document_is_not_shown(app: AppTest, opened: Resources
     pills.set_value("all").run()
     assert "Employees receive 25 days" in texts(app)
     (leave,) = [
-        one for one in opened.catalog.list_documents(opened.readable) if one.document == "leave.md"
+        one for one in opened.catalog.list_documents(OPERATOR) if one.document == "leave.md"
     ]
     with open_writer(opened.data_dir) as writer:
         writer.delete_document(leave.document_id)
@@ -289,7 +291,7 @@ def test_start_in_a_second_tab_is_refused(
     waiting = Waiting()
     monkeypatch.setattr("assistant.engine.Engine.ask", lambda _, *a, **o: waiting.ask(*a, **o))
     app.run()
-    opened.evaluations.start(opened.evaluations.suites.load("own.csv"), sample=None)
+    opened.evaluations.start(opened.evaluations.suites.load("own.csv"), OPERATOR, sample=None)
     assert waiting.is_asked.wait(END_S)
     button(app, "Ask ").click().run()
     opened.evaluations.stop()
@@ -313,9 +315,9 @@ def test_run_of_several_suites_shows_one_at_a_time(app: AppTest, opened: Resourc
     suites.keep("second.csv", CSV.replace("999", "120").encode())
     plan = Plan(
         suites=(suites.load("own.csv"), suites.load("second.csv")),
-        subject=opened.evaluations.subject(),
+        subject=opened.evaluations.subject(OPERATOR),
     )
-    opened.evaluations.resume(start_run(opened.evaluations.root, plan).id)
+    opened.evaluations.resume(start_run(opened.evaluations.root, plan).id, OPERATOR)
     settle(app)
     assert app.subheader[1].value.startswith("own")
     app.selectbox[1].set_value("second").run()
@@ -327,12 +329,12 @@ def test_stopped_run_of_other_documents_cannot_be_continued(
 ) -> None:
     waiting = Waiting()
     monkeypatch.setattr("assistant.engine.Engine.ask", lambda _, *a, **o: waiting.ask(*a, **o))
-    opened.evaluations.start(opened.evaluations.suites.load("own.csv"), sample=None)
+    opened.evaluations.start(opened.evaluations.suites.load("own.csv"), OPERATOR, sample=None)
     assert waiting.is_asked.wait(END_S)
     opened.evaluations.stop()
     settle(app)
     assert "Continue this run" in labels(app)
-    opened.evaluations.subject = dict
+    opened.evaluations.subject = lambda _: {}
     button(app, "Continue this run").click().run()
     assert "cannot be continued: it is finished, or documents" in texts(app).replace("\\", "")
     assert "Continue this run" not in labels(app)
@@ -403,7 +405,7 @@ def test_damaged_runs_are_an_error_not_a_crash(app: AppTest, opened: Resources) 
 
 def test_long_lists_of_runs_are_folded(app: AppTest, opened: Resources) -> None:
     for _ in range(N_SHOWN + 1):
-        opened.evaluations.start(opened.evaluations.suites.load("own.csv"), sample=1)
+        opened.evaluations.start(opened.evaluations.suites.load("own.csv"), OPERATOR, sample=1)
         settle(app)
     listed = [one for one in app.button if one.key and one.key.startswith("run-")]
     assert len(listed) == N_SHOWN

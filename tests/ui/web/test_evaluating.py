@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from assistant.access import OPERATOR
+from assistant.access import OPERATOR, ReadableSet
 from assistant.cancellation import Cancellation
 from assistant.engine import Engine
 from assistant.errors import InvalidQuestionError
-from assistant.types import Reply
+from assistant.types import CollectionId, Reply
 from evals.errors import RunError
 from evals.runs import find_run, list_runs
 from evals.suites import Suite
@@ -37,6 +37,10 @@ SUITE = Suite(
     sha256="0" * 64,
     cases=tuple(make_case(str(n), question=question) for n, question in enumerate(QUESTIONS)),
 )
+
+
+def nothing_decides(_readable: ReadableSet) -> dict[str, Any]:
+    return {}
 
 
 class HeldEngine:
@@ -94,7 +98,7 @@ def held(engine: Engine) -> HeldEngine:
 @pytest.fixture
 def measuring(held: HeldEngine, tmp_path: Path) -> Iterator[Evaluations]:
     """Evaluations whose second question is held."""
-    evaluations = Evaluations(tmp_path / "held", ready(held), lambda: {"program": 1}, OPERATOR)
+    evaluations = Evaluations(tmp_path / "held", ready(held), lambda _: {"program": 1})
     yield evaluations
     evaluations.close()
 
@@ -103,7 +107,7 @@ def test_run_tells_how_far_it_is_and_ends_with_a_report(
     measuring: Evaluations, held: HeldEngine
 ) -> None:
     assert measuring.snapshot() is None
-    run_id = measuring.start(SUITE, sample=None)
+    run_id = measuring.start(SUITE, OPERATOR, sample=None)
     assert held.is_asked.wait(END_S)
     progress = measuring.snapshot()
     assert progress is not None
@@ -125,27 +129,27 @@ def test_run_tells_how_far_it_is_and_ends_with_a_report(
 def test_stopped_run_keeps_its_replies_and_continues(
     measuring: Evaluations, held: HeldEngine
 ) -> None:
-    run_id = measuring.start(SUITE, sample=None)
+    run_id = measuring.start(SUITE, OPERATOR, sample=None)
     assert held.is_asked.wait(END_S)
     measuring.stop()
     assert ended(measuring).is_stopped
     run = find_run(measuring.root, run_id)
     assert (run.finished, run.n_replies) == (None, 1)
-    measuring.resume(run_id)
+    measuring.resume(run_id, OPERATOR)
     progress = ended(measuring)
     assert (progress.run_id, progress.n_done, progress.is_finished) == (run_id, 3, True)
     with pytest.raises(RunError, match="it is finished"):
-        measuring.resume(run_id)
+        measuring.resume(run_id, OPERATOR)
 
 
 def test_start_continues_a_stopped_run_of_the_same(
     measuring: Evaluations, held: HeldEngine
 ) -> None:
-    run_id = measuring.start(SUITE, sample=None)
+    run_id = measuring.start(SUITE, OPERATOR, sample=None)
     assert held.is_asked.wait(END_S)
     measuring.stop()
     ended(measuring)
-    assert measuring.start(SUITE, sample=None) == run_id
+    assert measuring.start(SUITE, OPERATOR, sample=None) == run_id
     ended(measuring)
     assert len(list_runs(measuring.root)) == 1
 
@@ -153,23 +157,23 @@ def test_start_continues_a_stopped_run_of_the_same(
 def test_run_of_changed_documents_is_not_continued(
     measuring: Evaluations, held: HeldEngine
 ) -> None:
-    run_id = measuring.start(SUITE, sample=None)
+    run_id = measuring.start(SUITE, OPERATOR, sample=None)
     assert held.is_asked.wait(END_S)
     measuring.stop()
     ended(measuring)
-    measuring.subject = lambda: {"program": 2}
+    measuring.subject = lambda _: {"program": 2}
     with pytest.raises(RunError, match="have changed since"):
-        measuring.resume(run_id)
+        measuring.resume(run_id, OPERATOR)
 
 
 def test_only_one_evaluation_is_under_way(measuring: Evaluations, held: HeldEngine) -> None:
-    run_id = measuring.start(SUITE, sample=None)
+    run_id = measuring.start(SUITE, OPERATOR, sample=None)
     assert held.is_asked.wait(END_S)
     measuring.forget()  # nothing to forget yet
     with pytest.raises(EvaluationBusyError, match="under way"):
-        measuring.start(SUITE, sample=1)
+        measuring.start(SUITE, OPERATOR, sample=1)
     with pytest.raises(EvaluationBusyError, match="under way"):
-        measuring.resume(run_id)
+        measuring.resume(run_id, OPERATOR)
     assert len(list_runs(measuring.root)) == 1
     held.may_go_on.set()
     ended(measuring)
@@ -180,18 +184,18 @@ def test_only_one_evaluation_is_under_way(measuring: Evaluations, held: HeldEngi
 def test_close_stops_what_is_under_way_and_starts_nothing_more(
     measuring: Evaluations, held: HeldEngine
 ) -> None:
-    measuring.start(SUITE, sample=None)
+    measuring.start(SUITE, OPERATOR, sample=None)
     assert held.is_asked.wait(END_S)
     measuring.close()
     assert ended(measuring).is_stopped
     with pytest.raises(EvaluationBusyError, match="server is ending"):
-        measuring.start(SUITE, sample=None)
+        measuring.start(SUITE, OPERATOR, sample=None)
 
 
 def test_stop_does_not_wait_for_models(tmp_path: Path) -> None:
-    evaluations = Evaluations(tmp_path, Future(), dict, OPERATOR)
+    evaluations = Evaluations(tmp_path, Future(), nothing_decides)
     evaluations.stop()  # nothing is under way
-    evaluations.start(SUITE, sample=2)
+    evaluations.start(SUITE, OPERATOR, sample=2)
     progress = evaluations.snapshot()
     assert progress is not None
     assert (progress.question, progress.n_total, progress.left_s) == (None, 2, None)
@@ -200,8 +204,8 @@ def test_stop_does_not_wait_for_models(tmp_path: Path) -> None:
 
 
 def test_question_that_fails_is_counted_and_the_run_goes_on(tmp_path: Path) -> None:
-    evaluations = Evaluations(tmp_path, ready(FailingEngine()), dict, OPERATOR)
-    run_id = evaluations.start(SUITE, sample=None)
+    evaluations = Evaluations(tmp_path, ready(FailingEngine()), nothing_decides)
+    run_id = evaluations.start(SUITE, OPERATOR, sample=None)
     progress = ended(evaluations)
     assert (progress.n_failed, progress.n_done, progress.is_finished) == (3, 3, True)
     errors = find_run(evaluations.root, run_id).errors("own")
@@ -220,8 +224,8 @@ def test_run_that_cannot_begin_says_what_one_may_know(
 ) -> None:
     broken: Future[Any] = Future()
     broken.set_exception(error)
-    evaluations = Evaluations(tmp_path, broken, dict, OPERATOR)
-    evaluations.start(SUITE, sample=None)
+    evaluations = Evaluations(tmp_path, broken, nothing_decides)
+    evaluations.start(SUITE, OPERATOR, sample=None)
     assert ended(evaluations).error == shown
 
 
@@ -232,14 +236,20 @@ def test_run_on_a_full_disk_says_so(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("evals.runs._append", full_disk)
-    evaluations = Evaluations(tmp_path, ready(engine), dict, OPERATOR)
-    evaluations.start(SUITE, sample=None)
+    evaluations = Evaluations(tmp_path, ready(engine), nothing_decides)
+    evaluations.start(SUITE, OPERATOR, sample=None)
     assert ended(evaluations).error == (
         "the run cannot be written (No space left on device); check the disk"
     )
 
 
 def test_server_measures_what_the_command_line_measures(opened: Resources) -> None:
-    subject = opened.evaluations.subject()
+    subject = opened.evaluations.subject(OPERATOR)
     assert subject["index_generation"] == opened.catalog.current_generation()
     assert subject["settings"]["models"]["generator"] == "fake-generator"
+
+
+def test_runs_of_readers_who_see_different_documents_are_different_ones(opened: Resources) -> None:
+    some = ReadableSet(collections=frozenset({CollectionId(1)}))
+    subjects = [opened.evaluations.subject(one) for one in (OPERATOR, some, ReadableSet())]
+    assert len({one["readable"] for one in subjects}) == 3

@@ -9,11 +9,9 @@ from streamlit.testing.v1 import AppTest
 from assistant.store.conversations import Conversations
 from assistant.store.types import ConversationSummary
 from ui.web.components.history import EARLIER, TODAY, WEEK, YESTERDAY, group_of, told_apart
+from ui.web.desk import Desk
 from ui.web.local_time import zone_named
-from ui.web.resources import Resources
 from ui.web.server import SCRIPT
-from ui.web.sessions import owner_of
-from ui.web.views import ask as ask_view
 
 END_S = 60
 WEDNESDAY = date(2026, 3, 18)
@@ -95,7 +93,7 @@ def test_unknown_zones_are_that_of_the_machine() -> None:
 
 
 def test_conversations_stand_under_the_days_of_their_latest_turns(
-    opened: Resources, monkeypatch: pytest.MonkeyPatch
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = datetime.now(UTC)
     listed = tuple(
@@ -107,7 +105,6 @@ def test_conversations_stand_under_the_days_of_their_latest_turns(
         )
         for n in (0, 1, 2, 5, 30, 31)
     )
-    monkeypatch.setattr(ask_view, "current_owner", lambda: owner_of("a browser"))
     monkeypatch.setattr(Conversations, "list", lambda *_: listed)
     app = AppTest.from_file(str(SCRIPT), default_timeout=END_S).run()
     assert not app.exception

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import logging
+import sys
 
 import pytest
 from starlette.applications import Starlette
@@ -69,14 +70,20 @@ def test_health_checks_are_not_logged(
     assert lines(capsys.readouterr().err) == []
 
 
-def test_an_exception_stays_on_one_line() -> None:
+@pytest.mark.parametrize("level", [logging.WARNING, logging.DEBUG])
+def test_an_exception_stays_on_one_line_and_keeps_its_words_to_itself(
+    monkeypatch: pytest.MonkeyPatch, level: int
+) -> None:
+    monkeypatch.setattr(logging.getLogger(), "level", level)
+    words = "the salary\nis 5,000"
     try:
-        raise ValueError("of\ntwo lines")
+        raise ValueError(words)
     except ValueError:
-        record = logging.LogRecord("x", logging.ERROR, "", 0, "failed", (), True)
-        import sys
-
-        record.exc_info = sys.exc_info()
+        record = logging.LogRecord("x", logging.ERROR, "", 0, "failed", (), sys.exc_info())
+    logging.getLogger().manager._clear_cache()  # type: ignore[attr-defined]  # of levels
     line = JsonFormatter().format(record)
     assert "\n" not in line
-    assert "ValueError: of" in json.loads(line)["exception"]
+    told = json.loads(line)["exception"]
+    assert "ValueError" in told
+    assert "test_logs.py" in told
+    assert ("5,000" in told) == (level == logging.DEBUG)

@@ -6,19 +6,22 @@ from starlette.middleware import Middleware
 from starlette.testclient import TestClient
 
 from assistant.store.layout import Layout
+from tests.ui.web.conftest import ORIGIN, visit
+from ui.web.access_rules import UPLOADS_PATH
+from ui.web.desk import Desk
 from ui.web.logs import REQUEST_ID, RequestLogMiddleware
 from ui.web.resources import Resources
 from ui.web.security import SecurityMiddleware
-from ui.web.upload_routes import UPLOADS_PATH, build_upload_routes
+from ui.web.upload_routes import build_upload_routes
 
 OURS = {"X-Plinth-Upload": "1"}
 
 
 @pytest.fixture
-def client(opened: Resources) -> TestClient:
+def client(desk: Desk) -> TestClient:
     middleware = [Middleware(RequestLogMiddleware), Middleware(SecurityMiddleware)]
     app = Starlette(routes=build_upload_routes(), middleware=middleware)
-    return TestClient(app, base_url="http://127.0.0.1:8501")
+    return visit(TestClient(app, base_url=ORIGIN))
 
 
 def begin(client: TestClient) -> str:

@@ -7,11 +7,9 @@ from datetime import UTC, datetime
 
 import streamlit as st
 
-from assistant.store.layout import Layout
 from assistant.store.types import Job, JobFile, JobState
-from ingest.uploads import clear_job
 from ui.web.components.batch_files import divided, fates, list_files
-from ui.web.resources import Resources
+from ui.web.services.intake import Intake
 from ui.web.shown_text import plain
 
 _STATES = {
@@ -23,19 +21,19 @@ _STATES = {
 }
 
 
-def draw_batch(resources: Resources, job: Job) -> None:
+def draw_batch(intake: Intake, job: Job) -> None:
     """Draw a batch in full; one that went well is a line that unfolds."""
-    files = resources.catalog.jobs.files(job.job_id)
+    files = intake.files(job.job_id)
     if _went_well(job):
         with st.expander(_headline(job), key=_key(job)):
             list_files(files)
-            _draw_buttons(resources, job)
+            _draw_buttons(intake, job)
         return
     named, others = divided(files)
     with st.container(border=True, key=_key(job)):
         with st.container(horizontal=True, vertical_alignment="center"):
             st.markdown(_headline(job))
-            _draw_buttons(resources, job)
+            _draw_buttons(intake, job)
         if job.state is JobState.RUNNING:
             _draw_progress(job)
         _draw_trouble(job, named)
@@ -45,16 +43,16 @@ def draw_batch(resources: Resources, job: Job) -> None:
                 list_files(others)
 
 
-def draw_earlier_batch(resources: Resources, job: Job) -> None:
+def draw_earlier_batch(intake: Intake, job: Job) -> None:
     """Draw a batch inside an expander, which must hold no other."""
-    named, others = divided(resources.catalog.jobs.files(job.job_id))
+    named, others = divided(intake.files(job.job_id))
     with st.container(key=_key(job), gap="xsmall"):
         with st.container(horizontal=True, vertical_alignment="center"):
             st.markdown(_headline(job))
             if others:
                 with st.popover(fates(others), type="tertiary", key=f"files-{job.job_id}"):
                     list_files(others)
-            _draw_buttons(resources, job)
+            _draw_buttons(intake, job)
         _draw_trouble(job, named)
 
 
@@ -93,15 +91,15 @@ def _count(job: Job) -> str:
     return files + (f" · :red[{job.n_rejected:,} rejected]" if job.n_rejected else "")
 
 
-def _draw_buttons(resources: Resources, job: Job) -> None:
-    jobs, number = resources.catalog.jobs, job.job_id
+def _draw_buttons(intake: Intake, job: Job) -> None:
+    number = job.job_id
     if not job.state.is_over:
         st.button(
             "Stop",
             key=f"stop-{number}",
             icon=":material/stop:",
             disabled=job.is_stopping,
-            on_click=jobs.stop,
+            on_click=intake.stop,
             args=(number,),
         )
         return
@@ -110,7 +108,7 @@ def _draw_buttons(resources: Resources, job: Job) -> None:
             "Try again",
             key=f"retry-{number}",
             icon=":material/refresh:",
-            on_click=jobs.retry,
+            on_click=intake.retry,
             args=(number,),
         )
     st.button(
@@ -118,8 +116,8 @@ def _draw_buttons(resources: Resources, job: Job) -> None:
         key=f"clear-{number}",
         icon=":material/close:",
         help="Takes it off this list; what was taken in stays.",
-        on_click=clear_job,
-        args=(jobs, Layout(resources.data_dir), number),
+        on_click=intake.clear,
+        args=(number,),
     )
 
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import streamlit as st
 
-from assistant.store.changes import Change
 from assistant.store.traces import Traces
-from assistant.store.types import DocumentSummary, JobKind
+from assistant.store.types import DocumentSummary
 from ui.web.navigation import DOCUMENTS, page_at
-from ui.web.resources import Resources
+from ui.web.services.intake import Intake
 from ui.web.sessions import Deletion, DocumentsState
 from ui.web.shown_text import plain
 
@@ -16,9 +15,7 @@ REDRAW_S = 0.5
 
 
 @st.dialog("Delete this document?")
-def confirm_deletion(
-    resources: Resources, state: DocumentsState, document: DocumentSummary
-) -> None:
+def confirm_deletion(intake: Intake, state: DocumentsState, document: DocumentSummary) -> None:
     """Ask whether to delete; a yes queues it."""
     st.markdown(f"**{plain(document.document)}** of collection {plain(document.collection)}")
     st.markdown(
@@ -31,45 +28,40 @@ def confirm_deletion(
             type="primary",
             icon=":material/delete:",
             on_click=_delete,
-            args=(resources, state, document),
+            args=(intake, state, document),
         ):
             st.switch_page(page_at(DOCUMENTS))
         if st.button("Keep it"):
             st.rerun()
 
 
-def _delete(resources: Resources, state: DocumentsState, document: DocumentSummary) -> None:
-    footprint = resources.catalog.footprint(document.document_id)
-    request = {
-        "change": Change.DELETE_DOCUMENT.value,
-        "arguments": {"document_id": document.document_id},
-    }
-    job_id = resources.catalog.jobs.add(JobKind.CHANGE, request, resources.requested_by)
+def _delete(intake: Intake, state: DocumentsState, document: DocumentSummary) -> None:
+    job_id, footprint = intake.delete(document.document_id)
     state.deletion = Deletion(job_id, document.document, footprint)
     state.search = ""
 
 
 @st.fragment(run_every=REDRAW_S)
-def _draw_waiting(resources: Resources, deletion: Deletion) -> None:
+def _draw_waiting(intake: Intake, deletion: Deletion) -> None:
     """Draw a deletion that is under way."""
-    if resources.catalog.jobs.get(deletion.job_id).state.is_over:
+    if intake.job(deletion.job_id).state.is_over:
         st.rerun()
     st.info(f"Deleting {plain(deletion.document)} …", icon=":material/hourglass_empty:")
 
 
-def draw_deletion(resources: Resources, state: DocumentsState) -> None:
+def draw_deletion(intake: Intake, state: DocumentsState) -> None:
     """Draw the last deletion: under way, refused, or done with its proof."""
     deletion = state.deletion
     if deletion is None:
         return
-    job = resources.catalog.jobs.get(deletion.job_id)
+    job = intake.job(deletion.job_id)
     if not job.state.is_over:
-        _draw_waiting(resources, deletion)
+        _draw_waiting(intake, deletion)
         return
     if job.error is not None:
         st.error(plain(job.error))
     else:
-        _draw_proof(deletion, resources.catalog.traces(deletion.footprint))
+        _draw_proof(deletion, intake.traces(deletion.footprint))
     if st.button("Close", key="close-deletion", icon=":material/close:"):
         state.deletion = None
         st.rerun()

@@ -6,11 +6,14 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from assistant.store.types import DocumentDetail
+from assistant.access import Action
+from assistant.store.types import DocumentDetail, DocumentSummary
 from ui.web.components.deletion import confirm_deletion
 from ui.web.components.document_line import describe
-from ui.web.resources import Resources
-from ui.web.routes import PDF, file_address, page_address
+from ui.web.desk import Desk
+from ui.web.routes import file_address, page_address
+from ui.web.services.documents import PDF
+from ui.web.services.people import PeopleOffice
 from ui.web.sessions import DocumentsState
 from ui.web.shown_text import plain
 
@@ -21,7 +24,7 @@ MOST_TEXT_CHARS = 20_000
 
 
 def draw_document(
-    resources: Resources,
+    desk: Desk,
     state: DocumentsState,
     detail: DocumentDetail,
     page_index: int,
@@ -31,7 +34,7 @@ def draw_document(
     """Draw a document.
 
     Args:
-        resources: Where it lies.
+        desk: Of who reads.
         state: Of the page Documents, which shows what became of a deletion.
         detail: The document.
         page_index: Its page to show, 0-based; the last one where there are fewer.
@@ -45,10 +48,38 @@ def draw_document(
         shown = detail.pages[index].page_number
         address = file_address(summary.document_id, summary.version, shown)
         st.link_button("Open the file", address, icon=":material/open_in_new:")
-        if st.button("Delete", icon=":material/delete:"):
-            confirm_deletion(resources, state, summary)
+        may_delete = desk.person.may(Action.CHANGE_DOCUMENTS)
+        if may_delete and st.button("Delete", icon=":material/delete:"):
+            confirm_deletion(desk.intake, state, summary)
+    if desk.person.may(Action.MANAGE_PEOPLE):
+        _draw_grants(desk.people, summary)
     _draw_versions(detail)
     _draw_page(detail, index, on_turn)
+
+
+def _draw_grants(office: PeopleOffice, document: DocumentSummary) -> None:
+    groups = office.document_groups(document.document_id)
+    # The key holds what is shown: a change by somebody else is drawn anew.
+    key = f"grants-{document.document_id}-{hash(groups)}"
+
+    def change() -> None:
+        office.change_document_grants(
+            document.document_id, shown=groups, wanted=st.session_state[key]
+        )
+
+    by_collection = next(
+        (one.groups for one in office.collections() if one.name == document.collection), ()
+    )
+    readers = ", ".join(map(plain, by_collection)) or "admins only"
+    st.multiselect(
+        "Also read by",
+        [group.name for group in office.groups()],
+        default=list(groups),
+        key=key,
+        on_change=change,
+        placeholder="No further group",
+        help=f"Its collection {plain(document.collection)} is read by {readers}.",
+    )
 
 
 def _draw_versions(detail: DocumentDetail) -> None:

@@ -7,7 +7,7 @@ import streamlit as st
 from assistant.store.types import DocumentSummary
 from ui.web.components.document_line import describe, kind_of
 from ui.web.navigation import DOCUMENT, page_at
-from ui.web.resources import Resources
+from ui.web.services.documents import ReadableDocuments
 from ui.web.sessions import DocumentsState
 from ui.web.shown_text import plain, shortened
 
@@ -16,16 +16,11 @@ NAME_CHARS = 90
 SEARCH = "documents-search"
 
 
-def draw_document_list(resources: Resources, state: DocumentsState) -> None:
+def draw_document_list(documents: ReadableDocuments, state: DocumentsState, *, empty: str) -> None:
     """Draw search, filter and one page of the documents; a click opens one."""
-    catalog, readable = resources.catalog, resources.readable
-    types = catalog.media_types(readable)
+    types = documents.media_types()
     if not types:
-        st.info(
-            "There are no documents yet. Drop some on the box above; the first can be asked about "
-            "within a minute.",
-            icon=":material/info:",
-        )
+        st.info(empty, icon=":material/info:")
         return
     with st.container(horizontal=True, vertical_alignment="bottom"):
         # Streamlit forgets a widget's value when another page is shown.
@@ -41,8 +36,7 @@ def draw_document_list(resources: Resources, state: DocumentsState) -> None:
         media_type = st.selectbox(
             "Kind", list(kinds), format_func=lambda one: kinds[one], on_change=state.first_page
         )
-    found = catalog.find_documents(
-        readable,
+    found = documents.find(
         text=text,
         media_type=media_type,
         offset=state.page_index * PER_PAGE,

@@ -9,9 +9,9 @@ from itertools import groupby
 
 import streamlit as st
 
-from assistant.store.conversations import Conversations
 from assistant.store.types import ConversationSummary
 from ui.web.local_time import zone_named
+from ui.web.services.conversations import OwnConversations
 from ui.web.sessions import AskState
 from ui.web.shown_text import plain, shortened
 from ui.web.stylesheet import CONVERSATION
@@ -22,9 +22,9 @@ _TIMES = {TODAY: "%H:%M", YESTERDAY: "%H:%M", WEEK: "%A, %H:%M", EARLIER: "%d %b
 """How a moment is told from others of its group."""
 
 
-def draw_history(conversations: Conversations, state: AskState, owner: str) -> None:
-    """Draw the owner's conversations, latest first and by day; a click opens one."""
-    listed = conversations.list(owner)
+def draw_history(conversations: OwnConversations, state: AskState) -> None:
+    """Draw the person's conversations, latest first and by day; a click opens one."""
+    listed = conversations.list()
     zone = zone_named(st.context.timezone)
     today = datetime.now().astimezone(zone).date()
     labels = told_apart(listed, today, zone)

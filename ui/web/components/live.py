@@ -6,6 +6,7 @@ import streamlit as st
 
 from ui.web.answering import AnswerProgress
 from ui.web.components.progress import draw_progress
+from ui.web.desk import Desk
 from ui.web.sessions import AskState
 from ui.web.shown_text import plain, shortened
 
@@ -13,24 +14,25 @@ REDRAW_S = 0.3
 QUESTION_CHARS = 80
 
 
-def draw_run(state: AskState) -> None:
+def draw_run(desk: Desk, state: AskState) -> None:
     """Draw the question under way where it was asked, and elsewhere a line about it."""
     if state.run is None:
         return
     if not state.is_run_here:
-        _draw_live(state)
+        _draw_live(desk, state)
         return
     with st.chat_message("user", avatar=":material/person:"):
         st.markdown(plain(state.run.question, lines=True))
     with st.chat_message("assistant", avatar=":material/fact_check:"):
-        _draw_live(state)
+        _draw_live(desk, state)
 
 
 @st.fragment(run_every=REDRAW_S)
-def _draw_live(state: AskState) -> None:
+def _draw_live(desk: Desk, state: AskState) -> None:
     run = state.run
     if run is None:
         return
+    desk.answers.end_if_changed(run)
     progress = run.snapshot()
     if progress.is_done:
         state.notice = _notice(progress, is_here=state.is_run_here)

@@ -6,19 +6,19 @@ import streamlit as st
 
 from ui.web.components.start_box import draw_start
 from ui.web.components.suite_box import draw_suite_news, draw_suites, has_suite_news
-from ui.web.resources import Resources
+from ui.web.desk import Desk
 from ui.web.sessions import EvaluateState
 
 LABEL = "New run"
 
 
 def draw_new_run(
-    opened: Resources, state: EvaluateState, measured_s: float | None, *, is_first: bool
+    desk: Desk, state: EvaluateState, measured_s: float | None, *, is_first: bool
 ) -> None:
     """Draw what begins a run: in full before the first one, else folded to leave room for results.
 
     Args:
-        opened: What is measured.
+        desk: Of who measures.
         state: Of the page.
         measured_s: Seconds that a question took in the latest run; None without one.
         is_first: Whether there is no run yet.
@@ -33,6 +33,6 @@ def draw_new_run(
             draw_suite_news(state)
         asking, own = st.tabs(["Ask questions", "Your own suites"], key="new-run")
         with asking:
-            draw_start(opened, state, measured_s)
+            draw_start(desk, state, measured_s)
         with own:
-            draw_suites(opened.evaluations.suites, state)
+            draw_suites(desk.evaluations, state)

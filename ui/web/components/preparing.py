@@ -5,21 +5,21 @@ from __future__ import annotations
 import streamlit as st
 
 from assistant.warming import WarmingProgress
-from ui.web.resources import Resources
+from ui.web.desk import Desk
 from ui.web.shown_text import plain
 
 REDRAW_S = 3.0
 
 
-def draw_preparing(resources: Resources) -> None:
+def draw_preparing(desk: Desk) -> None:
     """Draw a line about it, again and again while it grows; nothing where it is switched off."""
-    before = _progress(resources)
+    before = _progress(desk)
     if before is None:
         return
 
     @st.fragment(run_every=REDRAW_S if _goes_on(before) else None)
     def live() -> None:
-        progress = _progress(resources)
+        progress = _progress(desk)
         if progress is not None and progress.n_chunks:
             st.caption(described(progress))
 
@@ -43,5 +43,5 @@ def _goes_on(progress: WarmingProgress) -> bool:
     return not is_over and progress.n_kept < progress.n_chunks
 
 
-def _progress(resources: Resources) -> WarmingProgress | None:
-    return resources.warmer.result().progress if resources.warmer.done() else None
+def _progress(desk: Desk) -> WarmingProgress | None:
+    return desk.warming

@@ -6,40 +6,38 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from assistant.store.layout import Layout
-from assistant.store.types import Job, JobKind, JobState
-from ingest.uploads import clear_job
+from assistant.store.types import Job, JobState
 from ui.web.components.batch import draw_batch, draw_earlier_batch
-from ui.web.resources import Resources
+from ui.web.services.intake import Intake
 
 MOST_EARLIER = 20
 """Earlier batches that are drawn; the others are counted."""
 
 
-def has_work(resources: Resources) -> bool:
+def has_work(intake: Intake) -> bool:
     """Tell whether something is waiting or being taken in."""
-    return any(not job.state.is_over for job in _jobs(resources))
+    return any(not job.state.is_over for job in _jobs(intake))
 
 
-def draw_queue(resources: Resources) -> None:
+def draw_queue(intake: Intake) -> None:
     """Draw the batches under way and the one that ended last; the earlier ones are folded."""
-    jobs = _jobs(resources)
+    jobs = _jobs(intake)
     under_way = [job for job in jobs if not job.state.is_over]
     over = sorted((job for job in jobs if job.state.is_over), key=_ended, reverse=True)
-    if under_way and not resources.worker.is_alive():
+    if under_way and not intake.is_worker_alive():
         st.warning("The process that takes documents in is starting; what is here is safe.")
     for job in (*under_way, *over[:1]):
-        draw_batch(resources, job)
-    if n_waiting := resources.catalog.n_unembedded():
+        draw_batch(intake, job)
+    if n_waiting := intake.n_without_vectors():
         st.caption(
             f":material/hourglass_top: {n_waiting:,} passages are found by their words; "
             "by their meaning as soon as they are read a second time."
         )
     if over[1:]:
-        _draw_earlier(resources, over[1:])
+        _draw_earlier(intake, over[1:])
 
 
-def _draw_earlier(resources: Resources, jobs: Sequence[Job]) -> None:
+def _draw_earlier(intake: Intake, jobs: Sequence[Job]) -> None:
     # With a key it stays open when a batch less changes its label.
     with st.expander(_earlier_label(jobs), key="earlier-batches"):
         st.button(
@@ -48,10 +46,10 @@ def _draw_earlier(resources: Resources, jobs: Sequence[Job]) -> None:
             help="Takes these batches off this list. Files that were taken in stay; rejected ones "
             "would have to be sent again.",
             on_click=_clear_all,
-            args=(resources, jobs),
+            args=(intake, jobs),
         )
         for job in jobs[:MOST_EARLIER]:
-            draw_earlier_batch(resources, job)
+            draw_earlier_batch(intake, job)
         if len(jobs) > MOST_EARLIER:
             st.caption(f"and {len(jobs) - MOST_EARLIER:,} more")
 
@@ -70,13 +68,13 @@ def _earlier_label(jobs: Sequence[Job]) -> str:
     return " · ".join(parts)
 
 
-def _clear_all(resources: Resources, jobs: Sequence[Job]) -> None:
+def _clear_all(intake: Intake, jobs: Sequence[Job]) -> None:
     for job in jobs:
-        clear_job(resources.catalog.jobs, Layout(resources.data_dir), job.job_id)
+        intake.clear(job.job_id)
 
 
-def _jobs(resources: Resources) -> tuple[Job, ...]:
-    return resources.catalog.jobs.list([JobKind.UPLOAD, JobKind.INGEST])
+def _jobs(intake: Intake) -> tuple[Job, ...]:
+    return intake.batches()
 
 
 def _ended(job: Job) -> tuple[str, int]:

@@ -4,21 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 import streamlit as st
 
 from assistant.errors import AssistantError
-from assistant.reply_json import document_ids, without_documents
 from evals.outcomes import LONG_WORDS, RIGHT_F1, Outcome
 from evals.runs import Run
 from ui.web.components.cases import LOOKS, draw_case
 from ui.web.components.figures import draw_table
 from ui.web.components.plots import draw_figures, draw_times
 from ui.web.components.run_list import begun
-from ui.web.evaluating import Evaluations
-from ui.web.resources import Resources
 from ui.web.run_results import JudgedCase, RunResults, count_outcomes
+from ui.web.services.evaluations import OwnEvaluations
 from ui.web.sessions import EvaluateState
 from ui.web.shown_text import plain
 
@@ -35,7 +32,9 @@ COUNTED_AS = (
 )
 
 
-def draw_run(opened: Resources, state: EvaluateState, run: Run, results: RunResults) -> None:
+def draw_run(
+    evaluations: OwnEvaluations, state: EvaluateState, run: Run, results: RunResults
+) -> None:
     """Draw a run that is not under way."""
     names = list(results.cases)
     name = names[0] if len(names) == 1 else st.selectbox("Suite of the run", names)
@@ -46,7 +45,7 @@ def draw_run(opened: Resources, state: EvaluateState, run: Run, results: RunResu
     st.subheader(f"{plain(name)}: {counts[Outcome.RIGHT]} of {len(cases)} right{apart}")
     _draw_about(run, results)
     if run.finished is None:
-        _draw_stopped(opened.evaluations, state, run)
+        _draw_stopped(evaluations, state, run)
     figures = results.report.suites[name].figures
     if results.replies(name):
         left, right = st.columns(2, gap="large")
@@ -57,10 +56,10 @@ def draw_run(opened: Resources, state: EvaluateState, run: Run, results: RunResu
         draw_table(figures)
     st.subheader("Questions")
     chosen = _chosen_outcomes(counts, state)
-    _draw_cases(opened, state, [judged for judged in cases if judged.outcome in chosen])
+    _draw_cases(evaluations, state, [judged for judged in cases if judged.outcome in chosen])
 
 
-def resume(evaluations: Evaluations, state: EvaluateState, run_id: str) -> None:
+def resume(evaluations: OwnEvaluations, state: EvaluateState, run_id: str) -> None:
     """Continue a run, or say on the page why not."""
     state.error = None
     try:
@@ -83,7 +82,7 @@ def _draw_about(run: Run, results: RunResults) -> None:
         st.warning("Documents changed during this run: its figures mix several states of them.")
 
 
-def _draw_stopped(evaluations: Evaluations, state: EvaluateState, run: Run) -> None:
+def _draw_stopped(evaluations: OwnEvaluations, state: EvaluateState, run: Run) -> None:
     progress = evaluations.snapshot()
     is_busy = progress is not None and not progress.is_done
     st.warning(
@@ -124,7 +123,9 @@ def _chosen_outcomes(counts: Mapping[Outcome, int], state: EvaluateState) -> fro
     return sums[chosen or ALL_WRONG][1]
 
 
-def _draw_cases(opened: Resources, state: EvaluateState, cases: Sequence[JudgedCase]) -> None:
+def _draw_cases(
+    evaluations: OwnEvaluations, state: EvaluateState, cases: Sequence[JudgedCase]
+) -> None:
     if not cases:
         st.success("No question went this way.", icon=":material/check:")
         return
@@ -133,7 +134,9 @@ def _draw_cases(opened: Resources, state: EvaluateState, cases: Sequence[JudgedC
     first = state.page_index * PAGE
     for judged in cases[first : first + PAGE]:
         reply = judged.reply
-        draw_case(replace(judged, reply=None if reply is None else _readable(opened, reply)))
+        draw_case(
+            replace(judged, reply=None if reply is None else evaluations.readable_reply(reply))
+        )
     if n_pages == 1:
         return
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -147,11 +150,6 @@ def _draw_cases(opened: Resources, state: EvaluateState, cases: Sequence[JudgedC
                 args=(state, move),
             )
         st.caption(f"{first + 1} to {min(first + PAGE, len(cases))} of {len(cases)}")
-
-
-def _readable(opened: Resources, reply: Mapping[str, Any]) -> dict[str, Any]:
-    ids = document_ids(reply)
-    return without_documents(reply, ids - opened.catalog.readable_ids(ids, opened.readable))
 
 
 def _to_first_page(state: EvaluateState) -> None:

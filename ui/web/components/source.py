@@ -11,8 +11,8 @@ from assistant.errors import UnknownNameError
 from assistant.store.types import CitedPage
 from assistant.types import ChunkId, DocumentId
 from ui.web.navigation import DOCUMENT, page_at
-from ui.web.resources import Resources
-from ui.web.routes import PDF, file_address, picture_address
+from ui.web.routes import file_address, picture_address
+from ui.web.services.documents import PDF, ReadableDocuments
 from ui.web.sessions import AskState
 from ui.web.shown_text import plain, shortened
 from ui.web.stylesheet import SOURCE
@@ -24,7 +24,7 @@ NAME_CHARS = 60
 
 
 def draw_source_pane(
-    resources: Resources, state: AskState, citations: Sequence[Mapping[str, Any]]
+    documents: ReadableDocuments, state: AskState, citations: Sequence[Mapping[str, Any]]
 ) -> None:
     """Draw the open source with the way to its neighbours and out of it."""
     turn_id, index = state.source or (0, 0)
@@ -39,16 +39,14 @@ def draw_source_pane(
             )
         st.button("Close", icon=":material/close:", on_click=state.close_source, shortcut="Escape")
     st.caption(f"Source {index + 1} of {len(citations)}")
-    draw_source(resources, citations[index], key=f"{SOURCE}-{turn_id}-{index}")
+    draw_source(documents, citations[index], key=f"{SOURCE}-{turn_id}-{index}")
 
 
-def draw_source(resources: Resources, citation: Mapping[str, Any], *, key: str) -> None:
+def draw_source(documents: ReadableDocuments, citation: Mapping[str, Any], *, key: str) -> None:
     """Draw the page a citation points into, under a head that stays when it is scrolled."""
     document_id = DocumentId(citation["document_id"])
     try:
-        cited = resources.catalog.cited_page(
-            document_id, ChunkId(int(citation["chunk_id"])), resources.readable
-        )
+        cited = documents.cited_page(document_id, ChunkId(int(citation["chunk_id"])))
     except UnknownNameError:
         with st.container(key=key):
             st.warning("The document was removed, or you may not read it any more.")

@@ -7,9 +7,10 @@ import streamlit as st
 from assistant.errors import AssistantError
 from evals.coverage import missing_documents
 from evals.suites import SAMPLE, Suite
-from ui.web.evaluating import EvaluationProgress, Evaluations
+from ui.web.desk import Desk
+from ui.web.evaluating import EvaluationProgress
 from ui.web.metric_words import duration_text
-from ui.web.resources import Resources
+from ui.web.services.evaluations import OwnEvaluations
 from ui.web.sessions import EvaluateState
 from ui.web.shown_text import plain, shortened
 
@@ -21,16 +22,16 @@ NAMED = 3
 """Missing documents that are named."""
 
 
-def draw_start(opened: Resources, state: EvaluateState, measured_s: float | None) -> None:
+def draw_start(desk: Desk, state: EvaluateState, measured_s: float | None) -> None:
     """Draw the choice of a suite and of how many of its questions are asked.
 
     Args:
-        opened: What is measured.
+        desk: Of who measures.
         state: Of the page.
         measured_s: Seconds that a question took in the latest run; None without one.
     """
-    evaluations = opened.evaluations
-    names = (SAMPLE.name, *evaluations.suites.names())
+    evaluations = desk.evaluations
+    names = (SAMPLE.name, *evaluations.suite_names())
     if state.suite not in names:
         state.suite = SAMPLE.name
     name = st.selectbox(
@@ -41,7 +42,7 @@ def draw_start(opened: Resources, state: EvaluateState, measured_s: float | None
     )
     state.suite = name
     try:
-        suite = evaluations.suites.load(name)
+        suite = evaluations.load_suite(name)
     except AssistantError as error:
         st.error(plain(str(error)), icon=":material/error:")
         return
@@ -55,10 +56,12 @@ def draw_start(opened: Resources, state: EvaluateState, measured_s: float | None
         args=(evaluations, state, suite, sample),
     )
     st.caption(expectation(n, measured_s))
-    _warn_of_gaps(opened, suite)
+    _warn_of_gaps(desk, suite)
 
 
-def begin(evaluations: Evaluations, state: EvaluateState, suite: Suite, sample: int | None) -> None:
+def begin(
+    evaluations: OwnEvaluations, state: EvaluateState, suite: Suite, sample: int | None
+) -> None:
     """Start a run, or say on the page why not."""
     state.error = state.suite_error = state.suite_notice = None
     try:
@@ -75,7 +78,7 @@ def expectation(n: int, measured_s: float | None) -> str:
     return f"About {about}: a question took {measured_s:.1f} s in the latest run here."
 
 
-def draw_running(evaluations: Evaluations, progress: EvaluationProgress) -> None:
+def draw_running(evaluations: OwnEvaluations, progress: EvaluationProgress) -> None:
     """Draw how far the run under way is, with the button that stops it."""
     with st.container(border=True):
         left = f" · about {duration_text(progress.left_s)} left" if progress.left_s else ""
@@ -114,8 +117,8 @@ def _chosen_size(suite: Suite) -> int | None:
     return None if chosen == n else chosen
 
 
-def _warn_of_gaps(opened: Resources, suite: Suite) -> None:
-    missing = missing_documents(suite, opened.catalog.document_names(opened.readable))
+def _warn_of_gaps(desk: Desk, suite: Suite) -> None:
+    missing = missing_documents(suite, desk.documents.names())
     if not missing:
         return
     n_more = len(missing) - NAMED

@@ -5,7 +5,8 @@ from __future__ import annotations
 import streamlit as st
 
 from assistant.errors import AssistantError
-from evals.suite_files import MAX_BYTES, SuiteFiles
+from evals.suite_files import MAX_BYTES
+from ui.web.services.evaluations import OwnEvaluations
 from ui.web.sessions import EvaluateState
 from ui.web.shown_text import plain
 
@@ -30,7 +31,7 @@ def draw_suite_news(state: EvaluateState) -> None:
         st.success(plain(state.suite_notice), icon=":material/check:")
 
 
-def draw_suites(suites: SuiteFiles, state: EvaluateState) -> None:
+def draw_suites(evaluations: OwnEvaluations, state: EvaluateState) -> None:
     """Draw where suites are uploaded and deleted."""
     key = f"suite-upload-{state.n_uploads}"
     st.caption(HELP)
@@ -40,9 +41,9 @@ def draw_suites(suites: SuiteFiles, state: EvaluateState) -> None:
         max_upload_size=MAX_BYTES // MEGABYTE,
         key=key,
         on_change=_keep,
-        args=(suites, state, key),
+        args=(evaluations, state, key),
     )
-    for name in suites.names():
+    for name in evaluations.suite_names():
         with st.container(horizontal=True, vertical_alignment="center"):
             st.markdown(plain(name))
             with st.popover("Delete", icon=":material/delete:", type="tertiary"):
@@ -52,18 +53,18 @@ def draw_suites(suites: SuiteFiles, state: EvaluateState) -> None:
                     key=f"suite-delete-{name}",
                     type="primary",
                     on_click=_delete,
-                    args=(suites, state, name),
+                    args=(evaluations, state, name),
                 )
 
 
-def _keep(suites: SuiteFiles, state: EvaluateState, key: str) -> None:
+def _keep(evaluations: OwnEvaluations, state: EvaluateState, key: str) -> None:
     uploaded = st.session_state[key]
     if uploaded is None:
         return
     state.suite_error = state.suite_notice = None
     state.n_uploads += 1
     try:
-        suite = suites.keep(uploaded.name, uploaded.getvalue())
+        suite = evaluations.keep_suite(uploaded.name, uploaded.getvalue())
     except AssistantError as error:
         state.suite_error = str(error)
     else:
@@ -71,10 +72,10 @@ def _keep(suites: SuiteFiles, state: EvaluateState, key: str) -> None:
         state.suite_notice = f"{uploaded.name} is ready: {len(suite.cases)} questions."
 
 
-def _delete(suites: SuiteFiles, state: EvaluateState, name: str) -> None:
+def _delete(evaluations: OwnEvaluations, state: EvaluateState, name: str) -> None:
     state.suite_error = state.suite_notice = None
     try:
-        suites.delete(name)
+        evaluations.delete_suite(name)
     except AssistantError as error:
         state.suite_error = str(error)
     else:

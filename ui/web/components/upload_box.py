@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from ui.web.access_rules import UPLOADS_PATH
 from ui.web.components.scripted import scripted_component
-from ui.web.upload_routes import UPLOADS_PATH
 
 
 def draw_upload_box(collection: str, *, on_sent: Callable[[], None]) -> None:

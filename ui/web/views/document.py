@@ -6,10 +6,9 @@ import streamlit as st
 
 from assistant.errors import UnknownNameError
 from assistant.types import DocumentId
-from ui.web import resources
 from ui.web.components.document_detail import draw_document
 from ui.web.navigation import DOCUMENTS, page_at
-from ui.web.sessions import documents_state
+from ui.web.sessions import current_desk, documents_state
 from ui.web.stylesheet import READING
 
 ID, PAGE = "id", "page"
@@ -18,16 +17,20 @@ ID, PAGE = "id", "page"
 
 def draw() -> None:
     """Draw the page."""
-    opened = resources.current()
+    desk = current_desk()
     with st.container(key=READING):
         st.page_link(page_at(DOCUMENTS), label="All documents", icon=":material/arrow_back:")
         try:
             document_id = DocumentId(st.query_params.get(ID, ""))
-            detail = opened.catalog.document(document_id, opened.readable)
+            detail = desk.documents.document(document_id)
         except UnknownNameError:
             st.warning("There is no such document. It was deleted, or you may not read it.")
             return
-        draw_document(opened, documents_state(), detail, _shown_page(), on_turn=_turn)
+        state = documents_state()
+        if detail.summary.document_id not in state.noted:  # not again with every page turned
+            desk.documents.note_read(detail.summary)
+            state.noted.add(detail.summary.document_id)
+        draw_document(desk, state, detail, _shown_page(), on_turn=_turn)
 
 
 def _shown_page() -> int:

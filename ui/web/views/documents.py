@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import streamlit as st
 
-from ui.web import resources
+from assistant.access import Action
 from ui.web.components.deletion import draw_deletion
 from ui.web.components.document_list import draw_document_list
 from ui.web.components.preparing import draw_preparing
 from ui.web.components.queue import draw_queue, has_work
 from ui.web.components.upload_box import draw_upload_box
-from ui.web.resources import Resources
-from ui.web.sessions import DocumentsState, documents_state
+from ui.web.desk import Desk
+from ui.web.services.intake import Intake
+from ui.web.sessions import DocumentsState, current_desk, documents_state
 
 REDRAW_S = 1.0
 DEFAULT_COLLECTION = "documents"
@@ -21,10 +22,22 @@ _CHOSEN = "documents-collection"
 
 def draw() -> None:
     """Draw the page."""
-    opened, state = resources.current(), documents_state()
+    desk, state = current_desk(), documents_state()
     st.title("Documents")
-    draw_deletion(opened, state)
-    collection = _choose_collection(opened, state)
+    if desk.person.may(Action.CHANGE_DOCUMENTS):
+        _draw_intake(desk, state)
+        empty = "There are no documents yet. Drop some on the box above; the first can be asked "
+        empty += "about within a minute."
+    else:
+        empty = "There are no documents that you may read. Ask an admin for access."
+    draw_document_list(desk.documents, state, empty=empty)
+
+
+def _draw_intake(desk: Desk, state: DocumentsState) -> None:
+    """Draw what adds documents and shows how that goes."""
+    intake = desk.intake
+    draw_deletion(intake, state)
+    collection = _choose_collection(intake, state)
     if collection:
         draw_upload_box(collection, on_sent=lambda: None)
     else:
@@ -32,14 +45,13 @@ def draw() -> None:
             "Name the new collection and press Enter; then files can be added to it.",
             icon=":material/edit:",
         )
-    _draw_live_queue(opened, has_work(opened))
-    draw_preparing(opened)
-    draw_document_list(opened, state)
+    _draw_live_queue(intake, has_work(intake))
+    draw_preparing(desk)
 
 
-def _choose_collection(opened: Resources, state: DocumentsState) -> str:
+def _choose_collection(intake: Intake, state: DocumentsState) -> str:
     """Draw the choice of a collection and return it; empty as long as a new one has no name."""
-    names = [one.name for one in opened.catalog.collections()]
+    names = intake.collections()
     choices = [*dict.fromkeys([*names, DEFAULT_COLLECTION]), _NEW]
     if state.collection in names:
         # What was new is there by now: it stays chosen, and needs no name any more.
@@ -61,14 +73,14 @@ def _choose_collection(opened: Resources, state: DocumentsState) -> str:
     return name
 
 
-def _draw_live_queue(opened: Resources, is_busy: bool) -> None:
+def _draw_live_queue(intake: Intake, is_busy: bool) -> None:
     """Draw the queue, again and again while it is worked off; its end redraws the list below."""
 
     @st.fragment(run_every=REDRAW_S if is_busy else None)
     def live() -> None:
-        draw_queue(opened)
+        draw_queue(intake)
         # Also a click on "Try again" in here makes work: only the page can begin to watch it.
-        if is_busy != has_work(opened):
+        if is_busy != has_work(intake):
             st.rerun()
 
     live()

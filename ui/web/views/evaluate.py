@@ -7,17 +7,16 @@ from collections.abc import Sequence
 import streamlit as st
 
 from assistant.errors import AssistantError
-from evals.runs import Run, list_runs
+from evals.runs import Run
 from evals.suites import SAMPLE
-from ui.web import resources
 from ui.web.components.new_run import draw_new_run
 from ui.web.components.run_list import draw_runs
 from ui.web.components.run_view import draw_run
 from ui.web.components.start_box import begin, draw_running, expectation
-from ui.web.evaluating import EvaluationProgress, Evaluations
-from ui.web.resources import Resources
+from ui.web.evaluating import EvaluationProgress
 from ui.web.run_results import run_results
-from ui.web.sessions import EvaluateState, evaluate_state
+from ui.web.services.evaluations import OwnEvaluations
+from ui.web.sessions import EvaluateState, current_desk, evaluate_state
 from ui.web.shown_text import plain
 
 REDRAW_S = 0.5
@@ -25,14 +24,14 @@ REDRAW_S = 0.5
 
 def draw() -> None:
     """Draw the page."""
-    opened, state = resources.current(), evaluate_state()
-    evaluations = opened.evaluations
+    desk, state = current_desk(), evaluate_state()
+    evaluations = desk.evaluations
     st.title("Evaluate")
     st.caption("How good are the answers? Ask questions whose right answers are known.")
     progress = evaluations.snapshot()
     running_id = None if progress is None or progress.is_done else progress.run_id
     try:
-        runs = list_runs(evaluations.root)
+        runs = evaluations.runs()
     except AssistantError as error:
         st.error(plain(str(error)), icon=":material/error:")
         return
@@ -42,14 +41,14 @@ def draw() -> None:
         with st.container():
             _draw_end(evaluations, state, progress)
         if not runs:
-            _draw_welcome(opened, state)
-        draw_new_run(opened, state, _measured_s(runs), is_first=not runs)
+            _draw_welcome(evaluations, state)
+        draw_new_run(desk, state, _measured_s(runs), is_first=not runs)
     if runs:
-        _draw_runs(opened, state, runs, running_id)
+        _draw_runs(evaluations, state, runs, running_id)
 
 
 @st.fragment(run_every=REDRAW_S)
-def _draw_live(evaluations: Evaluations) -> None:
+def _draw_live(evaluations: OwnEvaluations) -> None:
     progress = evaluations.snapshot()
     if progress is None or progress.is_done:
         st.rerun()
@@ -57,7 +56,7 @@ def _draw_live(evaluations: Evaluations) -> None:
 
 
 def _draw_end(
-    evaluations: Evaluations, state: EvaluateState, progress: EvaluationProgress | None
+    evaluations: OwnEvaluations, state: EvaluateState, progress: EvaluationProgress | None
 ) -> None:
     """Say why nothing runs, if something should."""
     if state.error is not None:
@@ -67,7 +66,7 @@ def _draw_end(
         st.button("Dismiss", icon=":material/close:", on_click=evaluations.forget)
 
 
-def _draw_welcome(opened: Resources, state: EvaluateState) -> None:
+def _draw_welcome(evaluations: OwnEvaluations, state: EvaluateState) -> None:
     with st.container(border=True):
         st.markdown(
             "**A suite is a list of questions with their right answers.** Plinth asks each as a "
@@ -75,19 +74,19 @@ def _draw_welcome(opened: Resources, state: EvaluateState) -> None:
             "with the page where it stands, and shows every question that went wrong. No other "
             "model judges. The sample suite asks about the sample documents."
         )
-        suite = opened.evaluations.suites.load(SAMPLE.name)
+        suite = evaluations.load_suite(SAMPLE.name)
         st.button(
             "Run the whole sample suite",
             icon=":material/play_arrow:",
             on_click=begin,
-            args=(opened.evaluations, state, suite, None),
+            args=(evaluations, state, suite, None),
         )
         n = len(suite.cases)
         st.caption(f"{n} questions. {expectation(n, None)}")
 
 
 def _draw_runs(
-    opened: Resources, state: EvaluateState, runs: Sequence[Run], running_id: str | None
+    evaluations: OwnEvaluations, state: EvaluateState, runs: Sequence[Run], running_id: str | None
 ) -> None:
     shown = next((run for run in runs if run.id == state.run_id), runs[-1])
     side, main = st.columns([1, 3], gap="medium")
@@ -103,7 +102,7 @@ def _draw_runs(
         except AssistantError as error:
             st.error(plain(str(error)), icon=":material/error:")
             return
-        draw_run(opened, state, shown, results)
+        draw_run(evaluations, state, shown, results)
 
 
 def _measured_s(runs: Sequence[Run]) -> float | None:

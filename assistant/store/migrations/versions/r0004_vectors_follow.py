@@ -18,7 +18,7 @@ def upgrade() -> None:
     if last_id is not None:
         for change in (
             "DELETE FROM sqlite_sequence WHERE name = 'chunks'",
-            f"INSERT INTO sqlite_sequence (name, seq) VALUES ('chunks', {int(last_id)})",
+            f"INSERT INTO sqlite_sequence (name, seq) VALUES ('chunks', {int(last_id)})",  # noqa: S608 - a number
         ):
             op.execute(change)
     op.create_index(

@@ -1,0 +1,156 @@
+from __future__ import annotations
+
+import threading
+
+import anyio
+import pytest
+
+from assistant.access import OPERATOR, Role
+from assistant.errors import AssistantError, UnknownNameError
+from assistant.store.types import AuditAction
+from tests.ui.web.conftest import SignIn
+from ui.web.desk import Desk
+from ui.web.resources import Resources
+
+CSV = b"question,answer,document,page\nHow many days of annual leave?,25 days,leave.md,\n"
+END_S = 60
+
+
+@pytest.fixture
+def groups(opened: Resources) -> None:
+    editor = opened.catalog.edit_people("test")
+    for name in ("staff", "board", "night"):
+        editor.add_group(name)
+    editor.add_user("Ann", groups=["staff"])
+
+
+def test_grants_that_others_changed_meanwhile_stay(
+    opened: Resources, desk: Desk, groups: None
+) -> None:
+    office, editor = desk.people, opened.catalog.edit_people("another admin")
+    editor.grant("documents", "board")
+    editor.revoke("documents", "board")  # after the page that still shows it was drawn
+    office.change_grants("documents", shown=["board"], wanted=["board", "staff"])
+    (collection,) = office.collections()
+    assert collection.groups == ("staff",)
+    (document, *_) = opened.catalog.list_documents(OPERATOR)
+    office.change_document_grants(document.document_id, shown=["board"], wanted=["board", "night"])
+    assert office.document_groups(document.document_id) == ("night",)
+    office.change_document_grants(document.document_id, shown=["night"], wanted=[])
+    assert office.document_groups(document.document_id) == ()
+
+
+def test_a_role_that_another_took_away_is_not_given_back(
+    opened: Resources, desk: Desk, groups: None
+) -> None:
+    editor = opened.catalog.edit_people("another admin")
+    editor.change_user("Ann", role=Role.ADMIN)
+    shown = next(one for one in desk.people.users() if one.name == "Ann")
+    editor.change_user("Ann", role=Role.EMPLOYEE, groups=["night"])
+    desk.people.change_user(shown, role=Role.ADMIN, groups=["staff", "board"])
+    now = next(one for one in desk.people.users() if one.name == "Ann")
+    assert (now.role, now.groups) == (Role.EMPLOYEE, ("board", "night"))
+
+
+def test_files_come_into_ones_own_batches_only(desk: Desk, sign_in: SignIn) -> None:
+    job_id = desk.intake.begin_upload("documents")
+    other = sign_in("second admin")
+
+    async def send(to: Desk) -> None:
+        async def body():  # type: ignore[no-untyped-def]
+            yield b"text"
+
+        await to.intake.receive(job_id, "a.txt", body())
+
+    with pytest.raises(UnknownNameError):
+        anyio.run(send, other)
+    anyio.run(send, desk)
+    assert [one.document for one in desk.intake.files(job_id)] == ["a.txt"]
+
+
+def test_suites_are_kept_and_deleted_on_the_record(opened: Resources, desk: Desk) -> None:
+    desk.evaluations.keep_suite("own.csv", CSV)
+    assert desk.evaluations.suite_names() == ("own.csv",)
+    desk.evaluations.delete_suite("own.csv")
+    changes = opened.catalog.audit.entries(action=AuditAction.SUITE_CHANGED, limit=9)
+    assert [(one.subject, one.details["kept"]) for one in changes] == [
+        ("own.csv", False),
+        ("own.csv", True),
+    ]
+
+
+def test_runs_are_shown_to_who_reads_all_that_they_saw(
+    opened: Resources, desk: Desk, sign_in: SignIn
+) -> None:
+    evaluations = desk.evaluations
+    run_id = evaluations.start(evaluations.keep_suite("own.csv", CSV), sample=None)
+    _join()
+    assert [one.id for one in evaluations.runs()] == [run_id]
+    evaluator = sign_in("eve", Role.EVALUATOR)
+    assert evaluator.evaluations.runs() == []
+    own = evaluator.evaluations.start(evaluator.evaluations.load_suite("own.csv"), sample=None)
+    _join()
+    assert [one.id for one in evaluator.evaluations.runs()] == [own]
+    assert len(evaluations.runs()) == 2
+
+
+def test_a_run_ends_when_its_starter_may_read_something_else(
+    opened: Resources, sign_in: SignIn
+) -> None:
+    editor = opened.catalog.edit_people("test")
+    editor.add_group("staff")
+    evaluator = sign_in("eve", Role.EVALUATOR, ("staff",))
+    evaluations = evaluator.evaluations
+    suite = evaluations.keep_suite("own.csv", CSV)
+    may_go_on = evaluations._still(evaluator.person)
+    assert may_go_on()
+    editor.grant("documents", "staff")
+    assert not may_go_on()
+    opened.evaluations.start(suite, evaluator.person.readable, sample=None, may_go_on=may_go_on)
+    _join()
+    progress = opened.evaluations.snapshot()
+    assert progress is not None
+    assert "may read has changed" in str(progress.error)
+    assert progress.n_done == 0
+    opened.accounts.sign_out(evaluator.person.session_id, by="test")
+    assert not may_go_on()
+
+
+def test_reading_a_document_is_recorded(opened: Resources, desk: Desk) -> None:
+    (document, *_) = desk.documents.find(limit=1).documents
+    desk.documents.note_read(document)
+    (entry,) = opened.catalog.audit.entries(action=AuditAction.OPENED, limit=9)
+    assert (entry.actor, entry.subject) == (desk.person.name, document.document)
+
+
+def test_an_answer_under_way_ends_when_its_asker_may_read_something_else(
+    opened: Resources, sign_in: SignIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    editor = opened.catalog.edit_people("test")
+    editor.add_group("staff")
+    ann = sign_in("ann", Role.EMPLOYEE, ("staff",))
+    go_on = threading.Event()
+
+    class Waiting:
+        def ask(self, *_: object, **__: object) -> None:
+            assert go_on.wait(END_S)
+            raise AssistantError("too late")
+
+    monkeypatch.setattr(opened.answers, "result", Waiting)
+    run = ann.answers.start("Why?", conversation_id=None, on_stored=lambda _: None)
+    ann.answers.end_if_changed(run)
+    assert not run.snapshot().is_done
+    editor.grant("documents", "staff")
+    ann.answers.end_if_changed(run)
+    assert "has changed" in str(run.snapshot().error)
+    go_on.set()
+    for thread in threading.enumerate():
+        if thread.name == "answer":
+            thread.join(END_S)
+    assert "has changed" in str(run.snapshot().error)
+
+
+def _join() -> None:
+    for thread in threading.enumerate():
+        if thread.name == "evaluation":
+            thread.join(END_S)

@@ -1,0 +1,64 @@
+"""Which address is for whom: what does not stand here, nobody gets.
+
+A rule is an action, for those whose role allows it; `SIGNED_IN`, for everybody who is signed in; or
+`PUBLIC`. A test holds this against every route that the program and Streamlit serve.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from assistant.access import Action
+from ui.addresses import LINK_PATH
+from ui.web.navigation import PAGES
+
+SIGN_IN_PATH = "/plinth/sign-in"
+SIGN_OUT_PATH = "/plinth/sign-out"
+HEALTH_PATH = "/plinth/health"
+UPLOADS_PATH = "/plinth/uploads"
+DOCUMENTS_PATH = "/plinth/documents"
+AUDIT_PATH = "/plinth/audit.jsonl"
+PROVIDER_PATH = "/plinth/provider"
+
+
+class Rule(StrEnum):
+    """Who may ask for an address without a certain role."""
+
+    PUBLIC = "public"
+    SIGNED_IN = "signed in"
+
+
+EXACT: dict[str, Rule | Action] = {
+    HEALTH_PATH: Rule.PUBLIC,
+    SIGN_IN_PATH: Rule.PUBLIC,
+    LINK_PATH: Rule.PUBLIC,
+    f"{PROVIDER_PATH}/begin": Rule.PUBLIC,
+    f"{PROVIDER_PATH}/end": Rule.PUBLIC,
+    SIGN_OUT_PATH: Rule.SIGNED_IN,
+    AUDIT_PATH: Action.SEE_AUDIT_LOG,
+    UPLOADS_PATH: Action.CHANGE_DOCUMENTS,
+    "/": Rule.SIGNED_IN,
+    **{f"/{page}": Rule.SIGNED_IN for page in PAGES},
+    "/favicon.png": Rule.SIGNED_IN,
+    "/index.html": Rule.SIGNED_IN,
+    "/manifest.json": Rule.SIGNED_IN,
+    "/_stcore/health": Rule.SIGNED_IN,
+    "/_stcore/host-config": Rule.SIGNED_IN,
+    "/_stcore/stream": Rule.SIGNED_IN,
+}
+BELOW: dict[str, Rule | Action] = {
+    f"{DOCUMENTS_PATH}/": Action.READ,
+    f"{UPLOADS_PATH}/": Action.CHANGE_DOCUMENTS,
+    "/static/": Rule.SIGNED_IN,
+    # Pictures and downloads of Streamlit's own; nothing of a document ever goes there.
+    "/media/": Rule.SIGNED_IN,
+    "/_stcore/bidi-components/": Rule.SIGNED_IN,
+    "/_stcore/upload_file/": Action.EVALUATE,  # suites are all that is sent this way
+}
+
+
+def rule_of(path: str) -> Rule | Action | None:
+    """Return who may ask for an address; None: nobody."""
+    if path in EXACT:
+        return EXACT[path]
+    return next((rule for prefix, rule in BELOW.items() if path.startswith(prefix)), None)

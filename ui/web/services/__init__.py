@@ -1,0 +1,1 @@
+"""What people use through their desk: each service checks who asks at every call."""

@@ -1,0 +1,74 @@
+"""One's own conversations, without what may not be read any more."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from assistant.access import Who
+from assistant.reply_json import document_ids
+from assistant.store.audit import AuditLog
+from assistant.store.conversations import Conversations
+from assistant.store.types import AuditAction, ConversationSummary, Feedback, StoredTurn
+
+
+class OwnConversations:
+    """The conversations of the person who asks.
+
+    Args:
+        who: Who asks, as of now.
+        conversations: Everybody's.
+        audit: Where questions are recorded.
+    """
+
+    def __init__(self, who: Who, conversations: Conversations, audit: AuditLog) -> None:
+        self._who = who
+        self._conversations = conversations
+        self._audit = audit
+
+    def list(self) -> tuple[ConversationSummary, ...]:
+        """Return the conversations, latest first."""
+        return self._conversations.list(self._who().owner)
+
+    def turns(self, conversation_id: str) -> tuple[StoredTurn, ...]:
+        """Return the turns of a conversation, oldest first, without what may not be read now.
+
+        Raises:
+            UnknownNameError: there is no such conversation.
+        """
+        person = self._who()
+        return self._conversations.turns(conversation_id, person.owner, person.readable)
+
+    def add_turn(
+        self, conversation_id: str | None, question: str, reply: Mapping[str, Any]
+    ) -> tuple[str, int]:
+        """Add a turn, to a new conversation where no id is given, and return the ids of both.
+
+        Raises:
+            UnknownNameError: there is no such conversation.
+        """
+        person = self._who()
+        stored_in, turn_id = self._conversations.add_turn(
+            conversation_id, person.owner, question, reply
+        )
+        shown = sorted(document_ids(reply))
+        self._audit.note(
+            person.name, AuditAction.ASKED, turn=turn_id, status=reply["status"], shown=shown
+        )
+        return stored_in, turn_id
+
+    def rate(self, turn_id: int, feedback: Feedback | None) -> None:
+        """Store what the person thinks of a reply; None takes it back.
+
+        Raises:
+            UnknownNameError: there is no such turn.
+        """
+        self._conversations.give_feedback(turn_id, self._who().owner, feedback)
+
+    def delete(self, conversation_id: str) -> None:
+        """Delete a conversation with its turns.
+
+        Raises:
+            UnknownNameError: there is no such conversation.
+        """
+        self._conversations.delete(conversation_id, self._who().owner)

@@ -1,0 +1,121 @@
+"""Runs and suites: asked with what the person who starts them may read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from assistant.access import Person, Who
+from assistant.errors import AssistantError
+from assistant.reply_json import document_ids, without_documents
+from assistant.store.catalog import Catalog
+from assistant.store.types import AuditAction
+from evals.runs import Run, list_runs
+from evals.suites import Suite
+from ui.web.evaluating import EvaluationProgress, Evaluations
+
+
+class OwnEvaluations:
+    """The runs and suites of a server, for the person who asks.
+
+    Runs are seen by all who may evaluate; of their replies only what the person may read.
+
+    Args:
+        who: Who asks, as of now.
+        evaluations: The server's.
+        catalog: Tells which documents may be read.
+    """
+
+    def __init__(self, who: Who, evaluations: Evaluations, catalog: Catalog) -> None:
+        self._who = who
+        self._evaluations = evaluations
+        self._catalog = catalog
+
+    def runs(self) -> Sequence[Run]:
+        """Return the runs that saw no more than the person may read, oldest first.
+
+        What came right tells what stands in a document, even where its text is left out.
+
+        Raises:
+            EvalError: a run is damaged.
+        """
+        readable = self._who().readable
+        return [
+            run
+            for run in list_runs(self._evaluations.root)
+            if readable.everything or run.plan["subject"].get("readable") == readable.fingerprint
+        ]
+
+    def suite_names(self) -> tuple[str, ...]:
+        """Return the names of the suites that were uploaded."""
+        self._who()
+        return self._evaluations.suites.names()
+
+    def load_suite(self, name: str) -> Suite:
+        """Return a suite, uploaded or shipped; see `SuiteFiles.load`."""
+        self._who()
+        return self._evaluations.suites.load(name)
+
+    def keep_suite(self, name: str, data: bytes) -> Suite:
+        """Check and store an uploaded suite; see `SuiteFiles.keep`."""
+        person = self._who()
+        suite = self._evaluations.suites.keep(name, data)
+        self._catalog.audit.note(person.name, AuditAction.SUITE_CHANGED, name, kept=True)
+        return suite
+
+    def delete_suite(self, name: str) -> None:
+        """Delete an uploaded suite; see `SuiteFiles.delete`."""
+        person = self._who()
+        self._evaluations.suites.delete(name)
+        self._catalog.audit.note(person.name, AuditAction.SUITE_CHANGED, name, kept=False)
+
+    def subject(self) -> Mapping[str, Any]:
+        """Return what decides the replies at the moment."""
+        return self._evaluations.subject(self._who().readable)
+
+    def snapshot(self) -> EvaluationProgress | None:
+        """Return how far the latest evaluation of this server is; None before the first."""
+        self._who()
+        return self._evaluations.snapshot()
+
+    def start(self, suite: Suite, *, sample: int | None, seed: int = 0) -> str:
+        """Begin a run, or continue the latest stopped one that measures the same; see there."""
+        person = self._who()
+        run_id = self._evaluations.start(
+            suite, person.readable, sample=sample, seed=seed, may_go_on=self._still(person)
+        )
+        self._catalog.audit.note(person.name, AuditAction.EVALUATED, suite.name, run=run_id)
+        return run_id
+
+    def resume(self, run_id: str) -> None:
+        """Continue a stopped run; see `Evaluations.resume`."""
+        person = self._who()
+        self._evaluations.resume(run_id, person.readable, may_go_on=self._still(person))
+        self._catalog.audit.note(person.name, AuditAction.EVALUATED, run=run_id)
+
+    def stop(self) -> None:
+        """Stop the run under way, if any."""
+        self._who()
+        self._evaluations.stop()
+
+    def forget(self) -> None:
+        """Forget the latest evaluation if it is done, and with it why it ended."""
+        self._who()
+        self._evaluations.forget()
+
+    def readable_reply(self, reply: Mapping[str, Any]) -> dict[str, Any]:
+        """Return a stored reply without what the person may not read."""
+        readable = self._who().readable
+        ids = document_ids(reply)
+        return without_documents(reply, ids - self._catalog.readable_ids(ids, readable))
+
+    def _still(self, person: Person) -> Callable[[], bool]:
+        """Return what tells whether this person may still read the same, and evaluate."""
+
+        def may_go_on() -> bool:
+            try:
+                return self._who().readable == person.readable
+            except AssistantError:  # signed out, or of another role
+                return False
+
+        return may_go_on
