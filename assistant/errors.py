@@ -60,7 +60,7 @@ class ForbiddenError(AssistantError):
 
 
 class SignInRefusedError(AssistantError):
-    """Name and password, the link or the provider's word do not sign anybody in; never says why."""
+    """Name and password, or the link, do not sign anybody in; never says why."""
 
 
 class WeakPasswordError(AssistantError):

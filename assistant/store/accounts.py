@@ -164,21 +164,6 @@ class Accounts:
                 raise SignInRefusedError(REFUSED)
             return self._begin(recording, user, SignInWay.PASSWORD, browser, address)
 
-    def sign_in_subject(self, subject: str, *, browser: str, address: str) -> str:
-        """Sign in whom the identity provider has identified; return the new session's secret.
-
-        Raises:
-            SignInRefusedError: nobody here is this subject, or the person is suspended.
-        """
-        with self._audit.recording(subject) as recording:
-            user = recording.session.scalar(select(UserRow).where(UserRow.subject == subject))
-            if user is None or user.suspended:
-                raise SignInRefusedError(
-                    "the identity provider knows you, but no admin has added you here"
-                )
-            recording.actor = user.name
-            return self._begin(recording, user, SignInWay.PROVIDER, browser, address)
-
     def _begin(
         self, recording: Recording, user: UserRow, way: SignInWay, browser: str, address: str
     ) -> str:

@@ -162,6 +162,8 @@ class AuditLog:
             try:
                 anchored = json.loads(self._anchor.read_text(encoding="utf-8"))
                 anchor_id, anchor_hash = int(anchored["id"]), str(anchored["hash"])
+                if anchor_id < 1:
+                    raise ValueError("entries are counted from 1")
             except FileNotFoundError:
                 anchor_id, anchor_hash = 0, FIRST
                 # An entry is committed before its anchor is written: one may lack it after a crash.
@@ -174,9 +176,7 @@ class AuditLog:
 
 def _chain_problems(session: Session, anchor_id: int, anchor_hash: str) -> tuple[str, ...]:
     before, expected_id = FIRST, 1
-    if anchor_id == 0:
-        anchor_hash = FIRST
-    found_anchor = anchor_id == 0
+    found_anchor = anchor_id == 0  # none was written yet
     for row in session.scalars(_by_age().execution_options(yield_per=1000)):
         if row.id != expected_id:
             return (f"the audit log lacks entry {expected_id}",)

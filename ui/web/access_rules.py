@@ -13,12 +13,10 @@ from ui.addresses import LINK_PATH
 from ui.web.navigation import PAGES
 
 SIGN_IN_PATH = "/plinth/sign-in"
-SIGN_OUT_PATH = "/plinth/sign-out"
 HEALTH_PATH = "/plinth/health"
 UPLOADS_PATH = "/plinth/uploads"
 DOCUMENTS_PATH = "/plinth/documents"
 AUDIT_PATH = "/plinth/audit.jsonl"
-PROVIDER_PATH = "/plinth/provider"
 
 
 class Rule(StrEnum):
@@ -32,9 +30,6 @@ EXACT: dict[str, Rule | Action] = {
     HEALTH_PATH: Rule.PUBLIC,
     SIGN_IN_PATH: Rule.PUBLIC,
     LINK_PATH: Rule.PUBLIC,
-    f"{PROVIDER_PATH}/begin": Rule.PUBLIC,
-    f"{PROVIDER_PATH}/end": Rule.PUBLIC,
-    SIGN_OUT_PATH: Rule.SIGNED_IN,
     AUDIT_PATH: Action.SEE_AUDIT_LOG,
     UPLOADS_PATH: Action.CHANGE_DOCUMENTS,
     "/": Rule.SIGNED_IN,

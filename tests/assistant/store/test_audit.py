@@ -80,7 +80,7 @@ def test_a_log_written_anew_without_its_end_is_found(
     assert "another one than was written" in audit.problems()[0]
 
 
-@pytest.mark.parametrize("content", [None, "", "{}", "[]"])
+@pytest.mark.parametrize("content", [None, "", "{}", "[]", '{"id": 0, "hash": ""}'])
 def test_a_missing_or_damaged_anchor_is_found(
     audit: AuditLog, data_dir: Path, content: str | None
 ) -> None:

@@ -186,6 +186,12 @@ def test_every_route_has_a_rule_or_is_for_nobody(addresses: set[str]) -> None:
     assert {rule_of(one) for one in addresses} >= {Rule.PUBLIC, Rule.SIGNED_IN, Action.READ}
 
 
+def test_what_is_public_is_a_page_of_our_own(addresses: set[str]) -> None:
+    """What no route of ours answers would come to Streamlit's, which serves its page."""
+    public = {one for one, rule in {**EXACT, **BELOW}.items() if rule is Rule.PUBLIC}
+    assert public <= addresses
+
+
 @pytest.fixture
 def client(opened: Resources) -> TestClient:
     """A gate with nothing but an answer behind it."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from assistant.access import ReadableSet, Role, Who
+from assistant.access import Role, Who
 from assistant.store.accounts import Accounts
 from assistant.store.catalog import Catalog
 from assistant.store.people_editor import PeopleEditor
@@ -52,11 +52,6 @@ class PeopleOffice:
         """Return the groups to which a document is granted by itself."""
         self._who()
         return self._catalog.people.document_groups(document_id)
-
-    def readable_by(self, user: str) -> ReadableSet:
-        """Return what a user may read."""
-        self._who()
-        return self._catalog.people.readable_set(user)
 
     def seen_by(self, user: str, *, text: str, offset: int, limit: int) -> DocumentsFound:
         """Return the documents that a user finds, exactly as this one does; recorded.
