@@ -6,12 +6,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 BASE := $(VENV)/.base-complete
 DEV := $(VENV)/.dev-complete
+MUTATION := $(VENV)/.mutation-complete
 CONSTRAINTS := .ci/constraints.txt
 # Twice quiet: pip warns of every package that one of several configured indexes lacks.
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check -c $(CONSTRAINTS)
 
 .NOTPARALLEL:
-.PHONY: run setup test lint screenshots clean
+.PHONY: run setup test lint faults mutants screenshots clean
 
 run: setup ## the web app, with the sample corpus where there are no documents yet
 	@.ci/serve
@@ -22,6 +23,7 @@ setup: $(BASE) ## environment and default models
 
 test: $(DEV) setup ## everything that continuous integration runs
 	@.ci/apt
+	@.ci/node
 	@PLINTH_MODELS__FITTED=off $(BIN)/plinth models pull smollm2-135m-instruct
 	@$(MAKE) --no-print-directory lint
 	@echo "== tests (several minutes)"
@@ -37,13 +39,24 @@ lint: $(DEV) ## format, lint, types, direction of imports
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
 
+faults: $(DEV) ## every crash, I/O error and full disk at every system call on a data dir
+	@.ci/apt
+	@echo "== faults (an hour or two)"
+	@$(BIN)/python -m tests.faults --power
+	@$(BIN)/python -m tests.faults --kill-ingest
+	@$(BIN)/python -m tests.faults
+
+mutants: $(MUTATION) ## whether the tests notice every small change to what decides who may read what
+	@echo "== mutants (an hour or more; goes on where it was stopped)"
+	@$(BIN)/python -m tests.mutants
+
 screenshots: $(DEV) setup ## a picture of every page in docs/screenshots; fails where one does not fit
 	@.ci/apt
 	@echo "== screenshots (several minutes)"
 	@$(BIN)/python -m tests.browser.screenshots
 
 clean: ## remove what these targets made here; models and the built wheel stay in the user cache
-	rm -rf $(VENV) build *.egg-info .coverage .coverage.* htmlcov \
+	rm -rf $(VENV) build mutants *.egg-info .coverage .coverage.* htmlcov \
 		.mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 $(BASE): pyproject.toml $(CONSTRAINTS) models/llama/build_wheel.py models/llama/native.cmake
@@ -60,5 +73,9 @@ $(BASE): pyproject.toml $(CONSTRAINTS) models/llama/build_wheel.py models/llama/
 $(DEV): $(BASE)
 	@echo "== tools of the checks (about a minute)"
 	@rm -f $(BASE) $(DEV)
-	@$(PIP) -e '.[dev]'
+	@$(PIP) -e '.[dev,sso,postgres]'
 	@touch $(BASE) $(DEV)
+
+$(MUTATION): $(DEV)
+	@$(PIP) -e '.[dev,mutation]'
+	@touch $@

@@ -32,9 +32,11 @@ class Action(StrEnum):
     RATE = "rate answers"
     CHANGE_OWN_ACCOUNT = "change the own password and end own sessions"
     CHANGE_DOCUMENTS = "add and delete documents"
+    JUDGE_HIDDEN_TEXT = "see the hidden text of documents and decide whether it is used"
     EVALUATE = "run evaluations and change suites"
     MANAGE_PEOPLE = "manage people, groups and grants"
     SEE_AUDIT_LOG = "see the audit log"
+    SEE_MONITORING = "see how the server is doing"
 
 
 EVERYBODY = frozenset(Role)
@@ -44,9 +46,11 @@ ALLOWED: Mapping[Action, frozenset[Role]] = {
     Action.RATE: EVERYBODY,
     Action.CHANGE_OWN_ACCOUNT: EVERYBODY,
     Action.CHANGE_DOCUMENTS: frozenset({Role.ADMIN}),
+    Action.JUDGE_HIDDEN_TEXT: frozenset({Role.ADMIN}),
     Action.EVALUATE: frozenset({Role.EVALUATOR, Role.ADMIN}),
     Action.MANAGE_PEOPLE: frozenset({Role.ADMIN}),
     Action.SEE_AUDIT_LOG: frozenset({Role.ADMIN}),
+    Action.SEE_MONITORING: frozenset({Role.ADMIN}),
 }
 """Which roles may do what; an action that does not stand here, nobody may do."""
 

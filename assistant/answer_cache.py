@@ -24,6 +24,7 @@ from assistant.events import Event, Listener, QuestionResolved, TextPiece
 from assistant.question import is_follow_up
 from assistant.reply_json import reply_to_json
 from assistant.types import Abstention, Record, Reply, Timings, Turn
+from assistant.waiting_line import InLine, Ticket
 
 MOST_REPLIES = 1000
 _ENDS = " .?!…。？！"
@@ -40,6 +41,7 @@ class Answering(Protocol):
         readable: ReadableSet,
         listener: Listener,
         cancellation: Cancellation | None,
+        ticket: Ticket | None,
     ) -> Reply:
         """Answer, telling the listener in this thread."""
 
@@ -90,6 +92,7 @@ class AnswerCache:
         readable: ReadableSet,
         listener: Listener,
         cancellation: Cancellation | None = None,
+        ticket: Ticket | None = None,
         anew: bool = False,
     ) -> Reply:
         """Answer as the engine does, at once if the same was asked before.
@@ -102,6 +105,7 @@ class AnswerCache:
             readable: What the asker may see.
             listener: Is told the same of a kept reply as of a new one, but for single words.
             cancellation: Stops it.
+            ticket: Waits before the engine generates; a kept reply needs no turn.
             anew: Ask the engine in any case, and keep its reply instead of the earlier one.
 
         Raises:
@@ -117,7 +121,7 @@ class AnswerCache:
         events: list[Event] = []
 
         def listen(event: Event) -> None:
-            if not isinstance(event, TextPiece):
+            if not isinstance(event, TextPiece | InLine):
                 events.append(event)
             listener(event)
 
@@ -127,6 +131,7 @@ class AnswerCache:
             readable=readable,
             listener=listen,
             cancellation=cancellation,
+            ticket=ticket,
         )
         # Numbers only grow: equal before and after, the index was the same all the while.
         if stands_alone and self._current_generation() == generation:

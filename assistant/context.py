@@ -34,8 +34,14 @@ VALUE_WEIGHT = 0.2
 """Weight of stating a value of the kind that the question asks for."""
 SAME_WORDS = 0.9
 """Jaccard similarity of word multisets from which two passages count as one."""
+RIVAL_SHARE = 0.8
+"""A passage of another batch takes the place of one of a full batch from this share of its score
+on: a planted document that says little of the matter gains no place by standing alone."""
 SEPARATOR_TOKENS = 2
 """Between passages."""
+WHOLE_PASSAGES = 3
+"""So many kept passages are shown at most. Chosen sentences are never more to compute than so many
+of the best passages whole would be."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,22 +64,38 @@ class Context:
 def choose_hits(hits: Sequence[Hit], settings: AnswerSettings) -> tuple[int, ...]:
     """Return the indexes of the hits to use as evidence, best first.
 
-    Near copies count once, and no document gives more than its share unless there is no other.
+    Near copies count once, and no document, and no batch that documents came with, gives more than
+    its share unless there is no other.
     """
     chosen: list[int] = []
     per_document: Counter[str] = Counter()
+    per_batch: Counter[str] = Counter()
     spare: list[int] = []
     for index, hit in enumerate(hits):
         if any(_near_copies(hit.chunk.text, hits[other].chunk.text) for other in chosen):
             continue
-        if per_document[hit.document.document_id] >= settings.passages_per_document:
+        document, batch = hit.document.document_id, hit.document.batch
+        is_batch_full = per_batch[batch] >= settings.passages_per_batch
+        if per_document[document] >= settings.passages_per_document or (
+            is_batch_full and _has_rival(index, hits)
+        ):
             spare.append(index)
             continue
-        per_document[hit.document.document_id] += 1
+        per_document[document] += 1
+        per_batch[batch] += 1
         chosen.append(index)
         if len(chosen) == settings.passages:
             return tuple(chosen)
     return tuple(sorted(chosen + spare[: settings.passages - len(chosen)]))
+
+
+def _has_rival(index: int, hits: Sequence[Hit]) -> bool:
+    """Tell whether a later hit of another batch is nearly as good as this one."""
+    hit = hits[index]
+    return any(
+        other.document.batch != hit.document.batch and other.score >= RIVAL_SHARE * hit.score
+        for other in hits[index + 1 :]
+    )
 
 
 def _near_copies(left: str, right: str) -> bool:
@@ -134,7 +156,10 @@ def build_context(
 
     The best one comes with the one after it too: "The board meets weekly. It is led by …". An
     item of a list comes with the line that announces the list, or not at all. A kept passage of
-    which any sentence is chosen is shown whole: that costs nothing, and answers are better for it.
+    which any sentence is chosen is shown whole: that costs little, and answers are better for it.
+    Little, not nothing: every token that is computed attends to all that is shown.
+    What has to be computed is what somebody waits for, so less of that is added, the more is shown
+    of kept passages, and where choosing sentences would be no faster than the best passages whole.
 
     Args:
         hits: Evidence passages, best first; at least one.
@@ -142,18 +167,26 @@ def build_context(
         scores: Of each sentence, higher is better.
         generator: Counts the tokens; its tokenizer is the one that matters here.
         budget_tokens: Most tokens of chosen sentences; the best one is shown even if it is longer.
+            Kept passages count whole against those that must be computed.
         least_relevance: Sentences below this share of the best score are left out, 0 to 1.
         whole_passages: Show the best passages whole instead of selected sentences.
         kept: Indexes of the hits whose blocks the generator holds: no token of them is computed.
     """
     best = max(range(len(sentences)), key=lambda i: (scores[i], -i))
     costs = generator.count_tokens([s.text for s in sentences])
-    label_costs = generator.count_tokens([label(hit) for hit in hits])
+    openings = [
+        cost + SEPARATOR_TOKENS for cost in generator.count_tokens([label(hit) for hit in hits])
+    ]
+    whole_costs = openings.copy()
+    for sentence, cost in zip(sentences, costs, strict=True):
+        whole_costs[sentence.hit_index] += cost + 1
     order = list(range(len(sentences)))
+    computable = budget_tokens
     if not whole_passages:
         least = least_relevance * max(scores)
         order = [index for index in order if scores[index] >= least]
         order.sort(key=lambda i: (-scores[i], i))
+        computable = min(budget_tokens, sum(whole_costs[:WHOLE_PASSAGES]))
     taken: set[int] = set()
     opened: set[int] = set()
     left = budget_tokens
@@ -166,12 +199,18 @@ def build_context(
             wanted = needed | more
             group = wanted - taken
             cost = sum(costs[i] + 1 for i in group)
-            if hit_index not in opened:
-                cost += label_costs[hit_index] + SEPARATOR_TOKENS
-            if index not in taken and (cost <= left or not (taken or more)):
+            is_kept, is_new = hit_index in kept, hit_index not in opened
+            if is_new:
+                cost += openings[hit_index]
+            if is_kept:
+                fits = cost <= left and (not is_new or len(opened & set(kept)) < WHOLE_PASSAGES)
+            else:
+                fits = cost <= min(left, computable)
+            if index not in taken and (fits or not (taken or more)):
                 taken.update(group)
                 opened.add(hit_index)
                 left -= cost
+                computable -= whole_costs[hit_index] * is_new if is_kept else cost
     whole = opened & set(kept)
     taken.update(i for i, sentence in enumerate(sentences) if sentence.hit_index in whole)
     shown = tuple(sentences[i] for i in sorted(taken))

@@ -20,7 +20,14 @@ from assistant.context import (
     choose_hits,
     score_rest,
 )
-from assistant.events import BestEvidence, Listener, QuestionResolved, SentenceChecked, TextPiece
+from assistant.events import (
+    BestEvidence,
+    EvidenceChosen,
+    Listener,
+    QuestionResolved,
+    SentenceChecked,
+    TextPiece,
+)
 from assistant.evidence.attribution import ShownEvidence, Verdict
 from assistant.evidence.prepared import PreparedSentences, use_prepared
 from assistant.evidence.sentences import (
@@ -35,7 +42,13 @@ from assistant.passages import label, write_block
 from assistant.progress import Progress
 from assistant.prompts.library import prompt_text
 from assistant.protocols import Retriever
-from assistant.question import AnswerForm, answer_form, check_question, resolve_follow_up
+from assistant.question import (
+    AnswerForm,
+    answer_form,
+    check_question,
+    is_follow_up,
+    resolve_follow_up,
+)
 from assistant.retrieval.recency import newest_first
 from assistant.settings import AnswerSettings
 from assistant.types import (
@@ -50,6 +63,7 @@ from assistant.types import (
     Support,
     Turn,
 )
+from assistant.waiting_line import Ticket
 from models.protocols import Embedder, Generator
 from models.types import FinishReason, GenerationRequest, Probe, Prompt
 
@@ -113,6 +127,7 @@ class Engine:
         readable: ReadableSet,
         listener: Listener = _ignore,
         cancellation: Cancellation | None = None,
+        ticket: Ticket | None = None,
     ) -> Reply:
         """Answer from the readable documents, or abstain saying why.
 
@@ -123,17 +138,23 @@ class Engine:
             listener: Told of the resolved question, the best evidence, the text as it comes and
                 every checked sentence, in this thread.
             cancellation: Stops it within a token, from any thread.
+            ticket: Waits before anything is generated, and ends; None: nobody else asks.
 
         Raises:
             InvalidQuestionError: the question is empty or too long.
+            TooManyQuestionsError: too many wait for their turn.
             QuestionCancelledError: it was stopped.
             GeneratorCrashedError: the model's process died; asking again starts a new one.
         """
         with self._lock:
             self._n_asked += 1
         try:
-            return self._ask(question, history, readable, listener, cancellation or Cancellation())
+            return self._ask(
+                question, history, readable, listener, cancellation or Cancellation(), ticket
+            )
         finally:
+            if ticket is not None:
+                ticket.end()
             with self._lock:
                 self._n_asked -= 1
 
@@ -144,8 +165,11 @@ class Engine:
         readable: ReadableSet,
         listener: Listener,
         cancellation: Cancellation,
+        ticket: Ticket | None,
     ) -> Reply:
         progress = Progress(check_question(question, max_chars=self._settings.max_question_chars))
+        if ticket is not None and history and is_follow_up(progress.question):
+            ticket.wait(cancellation, listener)
         progress.resolved = resolve_follow_up(
             progress.question, history, self._generator, cancellation
         )
@@ -159,6 +183,8 @@ class Engine:
             return self._abstain(progress, AbstentionReason.NO_EVIDENCE)
         shown = self._choose_evidence(progress, listener, cancellation)
         cancellation.check()
+        if ticket is not None:
+            ticket.wait(cancellation, listener)
         self._generate(progress, shown, listener, cancellation)
         return self._conclude(progress)
 
@@ -198,6 +224,8 @@ class Engine:
             kept=[index for index, is_held in enumerate(held) if is_held],
         )
         progress.context = context
+        shown = {hits[one.hit_index].document.document_id for one in context.sentences}
+        listener(EvidenceChosen(documents=frozenset(shown)))
         progress.signals |= {
             "dense": max(hit.dense for hit in hits),
             "lexical": max(hit.lexical for hit in hits),

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+RESTORE = "restore a backup into a new data dir: `plinth restore FILE --data-dir NEW`"
+"""What to do where nothing else helps."""
+
 
 class AssistantError(Exception):
     """Root of the errors of `assistant`, `ingest` and `evals`."""
@@ -19,6 +22,10 @@ class QuestionCancelledError(AssistantError):
     """The question was stopped; there is no reply."""
 
 
+class TooManyQuestionsError(AssistantError):
+    """So many questions wait that another one would wait too long; the message says what to do."""
+
+
 class StoreError(AssistantError):
     """The data dir cannot be read or written."""
 
@@ -33,6 +40,10 @@ class IndexDamagedError(StoreError):
 
 class IndexMismatchError(StoreError):
     """The index was made with another embedder than the one configured."""
+
+
+class BackupDamagedError(StoreError):
+    """A file is no backup, or not the whole of what was written; nothing of it is used."""
 
 
 class WriterBusyError(StoreError):

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from assistant.types import AnswerSentence, Citation
+from assistant.types import AnswerSentence, Citation, DocumentId
+from assistant.waiting_line import InLine
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +21,13 @@ class BestEvidence:
     """The sentence of the documents that answers best by itself; known before any generation."""
 
     citation: Citation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvidenceChosen:
+    """What the model is shown was chosen; the text that follows can be from any of it."""
+
+    documents: frozenset[DocumentId]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,5 +46,5 @@ class SentenceChecked:
     """Of this sentence, in the order of its importance."""
 
 
-Event = QuestionResolved | BestEvidence | TextPiece | SentenceChecked
+Event = QuestionResolved | BestEvidence | EvidenceChosen | InLine | TextPiece | SentenceChecked
 Listener = Callable[[Event], None]

@@ -29,14 +29,16 @@ _THOUSANDS = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?%?")
 
 CELL = " | "
 """Between the cells of a table row in stored page text."""
+MAX_ROW_CHARS = 300
+"""A longer row of a table holds prose, which is read sentence by sentence."""
 
 
 def sentence_spans(text: str) -> tuple[Span, ...]:
     """Return the sentences of `text` in order, without surrounding white space.
 
     Line feeds end a sentence unless the line plainly runs on (no closing punctuation, the next
-    line starts in lower case and is no list item). Everything but white space is in exactly one
-    span.
+    line starts in lower case and is no list item). A row of a table is one sentence, unless it is
+    long. Everything but white space is in exactly one span.
 
     Source: boundaries within a block come from sentencex (rules for abbreviations, quotes and
     non-Latin full stops).
@@ -48,6 +50,9 @@ def sentence_spans(text: str) -> tuple[Span, ...]:
     for block in _blocks(text):
         piece = block.slice(text)
         start = block.start
+        if CELL in piece and len(piece) <= MAX_ROW_CHARS:
+            spans.extend(span for span in [_stripped(text, start, block.end)] if span)
+            continue
         for boundary in sentencex.get_sentence_boundaries("en", piece):
             end = block.start + boundary["end_index"]
             # A number or list mark alone ("4.2", "(a)") belongs to what follows it.

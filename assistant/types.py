@@ -31,6 +31,45 @@ class Span:
         return text[self.start : self.end]
 
 
+PAGE_UNITS = 10_000
+"""Into so many equal parts the width and the height of a page are divided for `WordBox`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WordBox:
+    """Where a word of a scanned page stands on it, in `PAGE_UNITS` from its top left corner."""
+
+    span: Span
+    """Into the page's text."""
+    left: int
+    top: int
+    right: int
+    bottom: int
+
+    def __post_init__(self) -> None:
+        is_box = 0 <= self.left <= self.right <= PAGE_UNITS
+        if not is_box or not 0 <= self.top <= self.bottom <= PAGE_UNITS:
+            message = f"{self!r} is no box of a page; give 0 <= left <= right <= {PAGE_UNITS}"
+            raise ValueError(message)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageScan:
+    """What is known of a page whose text was read from a picture by a machine."""
+
+    confidence: int
+    """How sure the machine was on the whole, 0 to 100."""
+    words: tuple[WordBox, ...]
+    """In order of their spans."""
+
+    def boxes(self, start: int, end: int) -> tuple[WordBox, ...]:
+        """Return the words of which something stands in [start, end) of the page's text."""
+        return tuple(x for x in self.words if x.span.start < end and start < x.span.end)
+
+    def __repr__(self) -> str:
+        return f"PageScan({self.confidence} %, {len(self.words)} words)"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chunk:
     """A retrieval unit: a span of one page."""
@@ -66,6 +105,8 @@ class DocumentRef:
     collection: str
     effective_date: str | None = None
     """ISO date the document says it is from or valid from; None when it says nothing."""
+    batch: str = ""
+    """The upload or ingest run that brought it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,8 @@
 """Has passages computed before anybody asks for them, while nothing else is to be done.
 
 What is kept, answers without the wait: only the question itself is computed then. Passages that
-were just used as evidence come first, then the newest ones.
+were just used as evidence come first, then those around them, because who asks about a document
+often asks again, then the newest ones.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any, Protocol
@@ -24,7 +25,7 @@ from assistant.prompts.library import prompt_text
 from assistant.store.catalog import Catalog
 from assistant.store.types import ReadableChunk
 from assistant.types import ChunkId
-from models.errors import ModelError
+from models.errors import GeneratorPausedError, ModelError
 from models.protocols import Embedder, Generator
 
 _LOG = logging.getLogger(__name__)
@@ -34,6 +35,10 @@ BATCH = 64
 """Passages looked up together."""
 USED_KEPT = 512
 """Of the passages used last."""
+CENTRES = 3
+"""So many passages of a question's evidence, its best ones, have those around them prepared."""
+AROUND = 64
+"""Passages of the same document before such a one, and as many behind it."""
 REFUSED = 3
 """So many in a row are not one passage that is too long."""
 FULL = 0.98
@@ -157,6 +162,10 @@ class Warmer:
         self._is_busy = is_busy
         self._lock = threading.Lock()
         self._used: OrderedDict[ChunkId, None] = OrderedDict()
+        self._centres: OrderedDict[ChunkId, None] = OrderedDict()
+        self._around: OrderedDict[ChunkId, None] = OrderedDict()
+        """Around the centres, those to come first last; for the thread alone."""
+        self._is_idle = False
         self._n_refused = 0
         self._generation: int | None = None
         self._closing = threading.Event()
@@ -167,6 +176,11 @@ class Warmer:
     def progress(self) -> WarmingProgress:
         """How far it is; from any thread."""
         return self._progress
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether it waits for something new; from any thread."""
+        return self._is_idle
 
     def start(self) -> None:
         """Begin."""
@@ -183,30 +197,33 @@ class Warmer:
 
     def note_use(self, chunk_ids: Iterable[ChunkId]) -> None:
         """Prefer these passages, the first ones most; from any thread."""
+        best_first = tuple(chunk_ids)
         with self._lock:
-            for chunk_id in reversed(tuple(chunk_ids)):
-                self._used[chunk_id] = None
-                self._used.move_to_end(chunk_id)
-            while len(self._used) > USED_KEPT:
-                self._used.popitem(last=False)
+            self._is_idle = False
+            _put_last(self._used, reversed(best_first))
+            _put_last(self._centres, reversed(best_first[:CENTRES]))
 
     def _run(self) -> None:
         while not self._closing.is_set():
             try:
                 self._look()
+            # A model that is started again, a busy catalog, a full disk: it may be otherwise later.
+            except (GeneratorPausedError, StoreError) as error:
+                if not self._closing.is_set():
+                    _LOG.warning("passages are not prepared for the moment: %s", error)
+                self._closing.wait(LOOKS_S)
             except ModelError as error:
                 if not self._closing.is_set():
                     self._note(error=str(error))
                 return
-            except StoreError as error:  # a busy catalog, a full disk: later it may be otherwise
-                _LOG.warning("passages are not prepared for the moment: %s", error)
-                self._closing.wait(LOOKS_S)
 
     def _look(self) -> None:
         current = self._catalog.current_generation()
         if current != self._generation:
             self._generation = current if self._warm_corpus() else None
-        elif not self._warm_used():
+        elif not self._warm_asked_about():
+            with self._lock:
+                self._is_idle = not self._used
             self._closing.wait(LOOKS_S)
 
     def _warm_corpus(self) -> bool:
@@ -219,19 +236,38 @@ class Warmer:
                 self._note(is_full=True)
                 return True
             for chunk_id in batch:
-                self._warm_used()
-                if self._closing.is_set() or self._catalog.current_generation() != generation:
-                    return False
+                while True:
+                    if self._closing.is_set() or self._catalog.current_generation() != generation:
+                        return False
+                    if not self._warm_asked_about():
+                        break
                 self._warm([chunk_id])
                 self._note(n_kept=self._progress.n_kept + 1)
         return True
 
-    def _warm_used(self) -> bool:
-        """Keep what was used last; False if nothing was."""
+    def _warm_asked_about(self) -> bool:
+        """Keep what was used last, else one passage around it; False if there is neither."""
         with self._lock:
             used, self._used = list(reversed(self._used)), OrderedDict()
+            centres, self._centres = list(self._centres), OrderedDict()
         self._warm(used)
+        for centre in centres:
+            _put_last(self._around, self._farthest_first(centre, leave_out=used))
+        if not used and self._around:
+            self._warm([self._around.popitem()[0]])
+            return True
         return bool(used)
+
+    def _farthest_first(self, centre: ChunkId, leave_out: Collection[ChunkId]) -> list[ChunkId]:
+        """Return the passages around one that are of the same document."""
+        ids = map(ChunkId, range(centre - AROUND, centre + AROUND + 1))
+        found = self._catalog.chunks(ids, OPERATOR)
+        if centre not in found:  # deleted meanwhile
+            return []
+        content_id = found[centre].chunk.content_id
+        around = [one for one, passage in found.items() if passage.chunk.content_id == content_id]
+        around = [one for one in around if one not in leave_out]
+        return sorted(around, key=lambda one: -abs(one - centre))
 
     def _warm(self, ids: list[ChunkId]) -> None:
         for passage in self._catalog.chunks(ids, OPERATOR).values():
@@ -249,3 +285,12 @@ class Warmer:
 
     def _note(self, **changes: Any) -> None:
         self._progress = replace(self._progress, **changes)
+
+
+def _put_last(ids: OrderedDict[ChunkId, None], new: Iterable[ChunkId]) -> None:
+    """Put these at the end, where they are taken first; what was put there earliest may go."""
+    for chunk_id in new:
+        ids[chunk_id] = None
+        ids.move_to_end(chunk_id)
+    while len(ids) > USED_KEPT:
+        ids.popitem(last=False)

@@ -24,12 +24,12 @@ from evals.place_metrics import (
     verbatim_quotes,
 )
 from evals.suites import Case
-from evals.text_metrics import contains_gold, exact_match, rouge_l, token_f1
+from evals.text_metrics import contains_gold, exact_match, number_recall, rouge_l, token_f1
 
 ReplyJson = Mapping[str, Any]
 CUTOFFS = (1, 3, 5)
 """Numbers of passages after which recall is measured."""
-_ANSWER = ("containment", "fact_recall", "em", "f1", "rouge_l")
+_ANSWER = ("containment", "fact_recall", "number_recall", "em", "f1", "rouge_l")
 METRICS = (
     *_ANSWER,
     *(f"{name}_if_answered" for name in _ANSWER),
@@ -39,6 +39,7 @@ METRICS = (
     "abstention_f1",
     *(f"doc_recall_at_{cutoff}" for cutoff in CUTOFFS),
     "doc_mrr",
+    *(f"number_recall_at_{cutoff}" for cutoff in CUTOFFS),
     *(f"page_recall_at_{cutoff}" for cutoff in CUTOFFS),
     "page_mrr",
     "cited",
@@ -94,6 +95,7 @@ def score_case(
     scores = _answer_scores(case, reply["answer"] if reply and answered else "")
     yield from scores.items()
     yield "answer_rate", float(answered)
+    yield from _passage_number_scores(case, reply)
     if answered:
         for name, value in scores.items():
             yield f"{name}_if_answered", value
@@ -115,7 +117,22 @@ def _answer_scores(case: Case, answer: str) -> dict[str, float]:
     }
     if held:
         scores["fact_recall"] = sum(held) / len(held)
+    if (share := _best_number_recall(case, answer)) is not None:
+        scores["number_recall"] = share
     return scores
+
+
+def _best_number_recall(case: Case, text: str) -> float | None:
+    shares = [number_recall(text, gold) for gold in case.answers]
+    return max((share for share in shares if share is not None), default=None)
+
+
+def _passage_number_scores(case: Case, reply: ReplyJson | None) -> Iterator[tuple[str, float]]:
+    texts = [passage["text"] for passage in (reply or {}).get("passages", ())]
+    for cutoff in CUTOFFS:
+        share = _best_number_recall(case, "\n".join(texts[:cutoff]))
+        if share is not None:
+            yield f"number_recall_at_{cutoff}", share
 
 
 def _retrieval_scores(

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from assistant.inert import json_text, markdown
 from evals.bootstrap import Figure
 from evals.metrics import score_suite
 from evals.runs import Run, write_text
@@ -58,15 +59,18 @@ class Report:
         drawing = (
             "" if drawn is None else f", {drawn} a suite drawn with seed {self.run.plan['seed']}"
         )
-        yield f"Started {self.run.started}{drawing}.{state}"
+        tag = self.run.plan.get("tag")
+        tagged = "" if tag is None else f", cases tagged {markdown(tag)}"
+        yield f"Started {self.run.started}{tagged}{drawing}.{state}"
         for model in self.models:
             yield (
-                f"Generator {model['generator']} ({model['generator_sha256'][:12] or 'no hash'}), "
-                f"embedder {model['embedder']}, prompt {model['prompt_version']}."
+                f"Generator {markdown(model['generator'])} "
+                f"({markdown(model['generator_sha256'][:12]) or 'no hash'}), embedder "
+                f"{markdown(model['embedder'])}, prompt {markdown(model['prompt_version'])}."
             )
         for name, suite in self.suites.items():
             yield ""
-            yield f"## {name}: {suite.n} cases, {suite.unscored} unscored"
+            yield f"## {markdown(name)}: {suite.n} cases, {suite.unscored} unscored"
             yield ""
             yield "| metric | value | 95 % interval | n |"
             yield "|---|--:|--:|--:|"
@@ -78,7 +82,7 @@ class Report:
                 yield f"| {metric} | {value} | {low} – {high} | {figure.n} |"
             for case_id, error in suite.errors.items():
                 yield ""
-                yield f"Unscored `{case_id}`: {error}"
+                yield f"Unscored {markdown(case_id)}: {markdown(error)}"
 
 
 def report_run(run: Run) -> Report:
@@ -100,7 +104,7 @@ def report_run(run: Run) -> Report:
 
 def write_report(report: Report) -> None:
     """Put `report.json` and `report.md` into the run's folder, replacing earlier ones."""
-    text = json.dumps(report.to_json(), ensure_ascii=False, indent=2) + "\n"
+    text = json_text(report.to_json(), indent=2) + "\n"
     write_text(report.run.folder / "report.json", text)
     write_text(report.run.folder / "report.md", report.to_markdown())
 

@@ -19,6 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from assistant.errors import QuestionCancelledError
+from assistant.inert import json_text
+from assistant.store.evaluated import ANSWERS, ERRORS, LOCK
 from assistant.store.lock import ProcessLock
 from evals.errors import RunError, SuiteError
 from evals.suites import INDEX, Case, Suite, case_to_json, load_suite
@@ -27,7 +29,6 @@ Asker = Callable[[Case], dict[str, Any]]
 """Asks a case and returns the reply as `plinth ask --json` prints it."""
 
 _RECORD = "run.json"
-_LOCK = "run.lock"
 _log = logging.getLogger(__name__)
 
 
@@ -39,16 +40,25 @@ class Plan:
     """As loaded, names distinct."""
     subject: Mapping[str, Any]
     """JSON: everything that decides the replies (settings, index generation, program version)."""
+    tag: str | None = None
+    """Only cases with this tag are asked; None asks all."""
     sample: int | None = None
-    """Cases drawn from each suite; None asks all."""
+    """Cases drawn from each suite, of those with the tag; None asks all."""
     seed: int = 0
     """Of the drawing."""
 
     def drawn(self) -> tuple[Suite, ...]:
-        """Return the suites with the cases that are asked."""
-        if self.sample is None:
-            return self.suites
-        return tuple(suite.sample(self.sample, self.seed) for suite in self.suites)
+        """Return the suites with the cases that are asked.
+
+        Raises:
+            SuiteError: a suite has no case with the tag.
+        """
+        suites = self.suites
+        if self.tag is not None:
+            suites = tuple(suite.tagged(self.tag) for suite in suites)
+        if self.sample is not None:
+            suites = tuple(suite.sample(self.sample, self.seed) for suite in suites)
+        return suites
 
     def to_json(self) -> dict[str, Any]:
         """Return what two runs must share to be the same measurement."""
@@ -57,7 +67,7 @@ class Plan:
             "sample": self.sample,
             "seed": self.seed,
             "subject": dict(self.subject),
-        }
+        } | ({} if self.tag is None else {"tag": self.tag})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,12 +107,12 @@ class Run:
     @property
     def n_replies(self) -> int:
         """Cases that have a reply; as quick."""
-        return sum(_count_lines(path) for path in (self.folder / "answers").glob("*.jsonl"))
+        return sum(_count_lines(path) for path in (self.folder / ANSWERS).glob("*.jsonl"))
 
     @property
     def state(self) -> Hashable:
         """What differs as soon as a reply or an error came, or the run was finished."""
-        files = (*sorted((self.folder / "answers").glob("*.jsonl")), self._errors)
+        files = (*sorted((self.folder / ANSWERS).glob("*.jsonl")), self._errors)
         marks = [path.stat() for path in files if path.exists()]
         return self.finished, *((mark.st_size, mark.st_mtime_ns) for mark in marks)
 
@@ -138,11 +148,11 @@ class Run:
             QuestionCancelledError: a question was cancelled; the run is stopped, to be continued.
             WriterBusyError: the run is under way already.
         """
-        with ProcessLock(self.folder / _LOCK, wait_s=0):
+        with ProcessLock(self.folder / LOCK, wait_s=0):
             return self._ask_all(ask, progress)
 
     def _ask_all(self, ask: Asker, progress: Callable[[Progress], None]) -> Run:
-        (self.folder / "answers").mkdir(exist_ok=True)
+        (self.folder / ANSWERS).mkdir(exist_ok=True)
         _drop_cut_line(self._errors)
         suites = self.suites()
         n_total = sum(len(suite.cases) for suite in suites)
@@ -175,15 +185,15 @@ class Run:
         return None
 
     def _answers(self, suite: str) -> Path:
-        return self.folder / "answers" / f"{suite}.jsonl"
+        return self.folder / ANSWERS / f"{suite}.jsonl"
 
     @property
     def _errors(self) -> Path:
-        return self.folder / "errors.jsonl"
+        return self.folder / ERRORS
 
     def _write_record(self) -> None:
         record = {"plan": self.plan, "started": self.started, "finished": self.finished}
-        write_text(self.folder / _RECORD, json.dumps(record, ensure_ascii=False, indent=2) + "\n")
+        write_text(self.folder / _RECORD, json_text(record, indent=2) + "\n")
 
 
 def start_run(root: Path, plan: Plan) -> Run:
@@ -245,10 +255,10 @@ def _begin(root: Path, plan: Plan, record: Mapping[str, Any]) -> Run:
     try:
         tolerances: dict[str, Any] = {}
         for suite in plan.drawn():
-            lines = (json.dumps(case_to_json(c), ensure_ascii=False) + "\n" for c in suite.cases)
+            lines = (json_text(case_to_json(c)) + "\n" for c in suite.cases)
             write_text(suites / f"{suite.name}.jsonl", "".join(lines))
             tolerances[suite.name] = {"page_tolerance": suite.page_tolerance}
-        write_text(suites / INDEX, json.dumps(tolerances, indent=2) + "\n")
+        write_text(suites / INDEX, json_text(tolerances, indent=2) + "\n")
         run = Run(folder=staged, plan=record, started=_now())
         run._write_record()
         return replace(run, folder=staged.rename(root / run_id))
@@ -274,7 +284,7 @@ def _read_run(folder: Path) -> Run:
 
 def _append(path: Path, value: Mapping[str, Any]) -> None:
     with path.open("a", encoding="utf-8") as file:
-        file.write(json.dumps(value, ensure_ascii=False) + "\n")
+        file.write(json_text(value) + "\n")
 
 
 def _drop_cut_line(path: Path) -> None:

@@ -67,6 +67,18 @@ class Suite:
     page_tolerance: int = 0
     """Pages by which gold page numbers may be off."""
 
+    def tagged(self, tag: str) -> Suite:
+        """Return the cases with a tag.
+
+        Raises:
+            SuiteError: no case has it.
+        """
+        cases = tuple(case for case in self.cases if tag in case.tags)
+        if not cases:
+            known = ", ".join(sorted({tag for case in self.cases for tag in case.tags})) or "none"
+            raise SuiteError(f"no case of suite {self.name} has the tag {tag!r}; its tags: {known}")
+        return replace(self, cases=cases)
+
     def sample(self, size: int, seed: int) -> Suite:
         """Return `size` cases drawn without replacement, in the order of the file."""
         if size >= len(self.cases):

@@ -11,13 +11,14 @@ from assistant.store.types import (
     DocumentPut,
     NewChunk,
     NewContent,
+    NewHidden,
     NewPage,
     PublishBatch,
     RejectionPut,
 )
 from assistant.store.writer import CatalogWriter
 from ingest.chunking import ChunkDraft
-from ingest.types import FileOutcome, ParsedDocument
+from ingest.types import FileOutcome, HiddenText, ParsedDocument
 
 PUBLISH_CHUNKS = 4_000
 PUBLISH_DOCUMENTS = 500
@@ -42,6 +43,8 @@ class ContentDraft:
     parsed: ParsedDocument
     size_bytes: int
     chunks: tuple[ChunkDraft, ...]
+    hidden: tuple[HiddenText, ...] = ()
+    """Cut as chunks are."""
 
     def stored(self) -> NewContent:
         """Return what is stored before the vectors follow."""
@@ -53,13 +56,18 @@ class ContentDraft:
             size_bytes=self.size_bytes,
             flags=self.parsed.flags,
             pages=tuple(
-                NewPage(page_number=page.page_number, text=page.text) for page in self.parsed.pages
+                NewPage(page_number=page.page_number, text=page.text, scan=page.scan)
+                for page in self.parsed.pages
             ),
             chunks=tuple(
                 NewChunk(page_index=draft.page_index, span=draft.span, heading=draft.heading)
                 for draft in self.chunks
             ),
             vectors=None,
+            hidden=tuple(
+                NewHidden(page_index=one.page_index, kind=one.kind.value, text=one.text)
+                for one in self.hidden
+            ),
         )
 
 
@@ -97,6 +105,7 @@ class Batches:
         on_progress: Called with what was published just now; of a new content's bytes, with
             `TEXT_FRACTION`.
         on_outcomes: Called with what was published just now.
+        one_by_one: Publish each change by itself.
     """
 
     def __init__(
@@ -108,6 +117,7 @@ class Batches:
         source: str,
         on_progress: OnProgress,
         on_outcomes: OnOutcomes,
+        one_by_one: bool,
     ) -> None:
         self._writer = writer
         self._embedder_fingerprint = embedder_fingerprint
@@ -115,6 +125,7 @@ class Batches:
         self._source = source
         self._on_progress = on_progress
         self._on_outcomes = on_outcomes
+        self._most_documents = 1 if one_by_one else PUBLISH_DOCUMENTS
         self._ready = _Ready()
         self._published_at = time.monotonic()
         self.outcomes: list[FileOutcome] = []
@@ -133,7 +144,7 @@ class Batches:
             ready.rejections.append(change.put)
         ready.outcomes.append(change.outcome)
         is_late = time.monotonic() - self._published_at > PUBLISH_S
-        many = ready.n_chunks >= PUBLISH_CHUNKS or len(ready.outcomes) >= PUBLISH_DOCUMENTS
+        many = ready.n_chunks >= PUBLISH_CHUNKS or len(ready.outcomes) >= self._most_documents
         if many or is_late:
             self.publish()
 

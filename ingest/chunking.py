@@ -7,19 +7,23 @@ overlaps and nothing is left out.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate, pairwise
 
 from assistant.store.terms import indexed_text
 from assistant.store.types import StoredChunk
+from assistant.text import CELL
 from assistant.types import Span
-from ingest.types import ParsedDocument, ParsedPage
+from ingest.types import HiddenText, ParsedDocument, ParsedPage
 from ingest.units import Section, TokenCounter, TokenSpans, Unit, page_units
 from models.protocols import Embedder
 
 _MAX_HEADER_CHARS = 200
-_SHORTER = (1.0, 0.5, 0.25, 0.0)
+_LETTER = re.compile(r"[^\W\d_]")
+_SHORTER = ((1.0, 1.0), (1.0, 0.5), (1.0, 0.25), (1.0, 0.0), (0.5, 0.0), (0.25, 0.0), (0.0, 0.0))
+"""Shares of title and heading that are tried: the title, which tells documents apart, goes last."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,8 +34,9 @@ class ChunkDraft:
     """0-based place among the document's pages."""
     span: Span
     heading: str
-    """Headings above it, outermost first, joined with ' > ', then the header of a table whose
-    rows it holds without their header; may be empty."""
+    """Headings above it, outermost first, joined with ' > ', then what tells of its table rows,
+    which may be shown without the rest: their headers, and the label of a group that it starts
+    within; may be empty."""
 
 
 def chunk_page(
@@ -101,8 +106,10 @@ def _heading(group: Sequence[Unit], text: str, *, title: str) -> str:
     if names and names[0].casefold() == title.casefold():
         del names[0]
     own = text[group[0].span.start : group[-1].span.end]
-    headers = dict.fromkeys(unit.header for unit in group if unit.header not in own)
-    return " > ".join([*names, *(header[:_MAX_HEADER_CHARS] for header in headers)])
+    rows = dict.fromkeys(unit.header for unit in group if unit.header)
+    if body.group not in own:
+        rows[body.group] = None
+    return " > ".join([*names, *(name[:_MAX_HEADER_CHARS] for name in rows)])
 
 
 class Chunker:
@@ -129,6 +136,19 @@ class Chunker:
             )
             drafts.extend(found)
         return self._fitted(drafts, document, title=title)
+
+    def cut_hidden(self, document: ParsedDocument) -> tuple[HiddenText, ...]:
+        """Return what no reader sees of a document in pieces that can be embedded whole."""
+        return tuple(
+            replace(one, text=draft.span.slice(one.text))
+            for one in document.hidden
+            for draft in self._pieces(one.text)
+        )
+
+    def _pieces(self, text: str) -> tuple[ChunkDraft, ...]:
+        page = ParsedPage(page_number=None, text=text)
+        only = ParsedDocument(title="", date=None, media_type="", pages=(page,))
+        return self.chunk(only, title="")
 
     def _fitted(
         self, drafts: list[ChunkDraft], document: ParsedDocument, *, title: str
@@ -168,23 +188,41 @@ class Chunker:
 def texts_to_embed(embedder: Embedder, chunks: Sequence[StoredChunk]) -> list[str]:
     """Return what is embedded of chunks that a `Chunker` cut for the same embedder.
 
-    It is `indexed_text` of label, heading and text; where that is over the embedder's window,
-    label and heading are shortened.
+    It is `indexed_text` of label, heading and text, rows of tables without their numbers; where
+    that is over the embedder's window, label and heading are shortened.
     """
-    wholes = [indexed_text(one.label, one.heading, one.text) for one in chunks]
+    texts = [_without_numbers(one.text) for one in chunks]
+    wholes = [
+        indexed_text(one.label, one.heading, text) for one, text in zip(chunks, texts, strict=True)
+    ]
     counts = embedder.count_tokens(wholes)
     return [
         whole
         if n_tokens <= embedder.info.max_tokens
-        else _shortened(embedder, one.label, one.heading, one.text) or one.text
-        for one, whole, n_tokens in zip(chunks, wholes, counts, strict=True)
+        else _shortened(embedder, one.label, one.heading, text) or text
+        for one, text, whole, n_tokens in zip(chunks, texts, wholes, counts, strict=True)
     ]
+
+
+def _without_numbers(text: str) -> str:
+    """Return a chunk with the cells of its tables that say something in words.
+
+    Numbers are most of a table's tokens and tell an embedder nothing of what it is about.
+    """
+    lines = []
+    for line in text.split("\n"):
+        cells = line.split(CELL)
+        if len(cells) > 1:
+            cells = [cell for cell in cells if _LETTER.search(cell)]
+        if cells:
+            lines.append(CELL.join(cells))
+    return "\n".join(lines) or text
 
 
 def _shortened(embedder: Embedder, title: str, heading: str, text: str) -> str | None:
     """Return a chunk with as much of title and heading as fits; None if it is too long alone."""
-    for fraction in _SHORTER:
-        whole = indexed_text(_leading(title, fraction), _trailing(heading, fraction), text)
+    for of_title, of_heading in _SHORTER:
+        whole = indexed_text(_leading(title, of_title), _trailing(heading, of_heading), text)
         if embedder.count_tokens([whole])[0] <= embedder.info.max_tokens:
             return whole
     return None

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import logging
-import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -50,16 +49,28 @@ class ParseAhead:
     Args:
         settings: How many children, and what a file may cost.
         cancel: Once set, `parsed` ends as soon as it is noticed.
+        on_doing: Told in the thread that draws from `parsed`, in words, which scanned page is read;
+            empty once none is.
+        one_by_one: Draw a task only when the one before was dealt with.
     """
 
-    def __init__(self, settings: IngestSettings, *, cancel: Event) -> None:
+    def __init__(
+        self,
+        settings: IngestSettings,
+        *,
+        cancel: Event,
+        on_doing: Callable[[str], None],
+        one_by_one: bool = False,
+    ) -> None:
         self._settings = settings
         self._cancel = cancel
+        self._on_doing = on_doing
+        self._doing: dict[Task, str] = {}  # changed by several threads, each at its own key
+        self._told = ""
         self._resources = ExitStack()
-        self._n_ahead = settings.parser_processes * _AHEAD_PER_PROCESS
+        self._n_ahead = 1 if one_by_one else settings.parser_processes * _AHEAD_PER_PROCESS
 
     def __enter__(self) -> Self:
-        self._links = Path(self._resources.enter_context(tempfile.TemporaryDirectory()))
         self._threads = self._resources.enter_context(
             ThreadPoolExecutor(self._settings.parser_processes, thread_name_prefix="parse")
         )
@@ -92,11 +103,18 @@ class ParseAhead:
                 else:
                     running[self._threads.submit(self._parse, task)] = task
             finished, _ = wait(running, timeout=_POLL_S, return_when=FIRST_COMPLETED)
+            self._tell()
             for future in finished:
                 if self._cancel.is_set():
                     return  # what fails now may fail because of the interruption
                 task = running.pop(future)
                 yield task, _outcome(future, task)
+
+    def _tell(self) -> None:
+        doing = next(iter(self._doing.copy().values()), "")
+        if doing != self._told:
+            self._told = doing
+            self._on_doing(doing)
 
     def _parse(self, task: Task) -> ParsedDocument:
         if task.record is not None:
@@ -105,12 +123,14 @@ class ParseAhead:
         # The kept copy is named by its hash; the parser wants to see what kind of name it had.
         suffix = PurePosixPath(task.document).suffix
         is_suffix = suffix.isascii() and len(suffix) <= _MAX_SUFFIX_CHARS
-        link = self._links / f"{task.version}{suffix if is_suffix else ''}"
-        link.symlink_to(task.file.resolve())
+
+        def on_scan(number: int, of: int) -> None:
+            self._doing[task] = f"reading scanned page {number:,} of {of:,} of {task.name}"
+
         try:
-            return self._pool.parse(link)
+            return self._pool.parse(task.file, suffix=suffix if is_suffix else "", on_scan=on_scan)
         finally:
-            link.unlink()
+            self._doing.pop(task, None)
 
 
 def _outcome(future: Future[ParsedDocument], task: Task) -> ParsedDocument | Rejection:

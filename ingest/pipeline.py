@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from threading import Event
 
 from assistant.store.writer import CatalogWriter
+from ingest.care import NO_CARE, Care
 from ingest.parse_ahead import ParseAhead
 from ingest.settings import IngestSettings
 from ingest.source_run import SourceRun
@@ -31,6 +32,8 @@ class IngestProgress:
     n_bytes_done: int
     """Of those whose fate is known."""
     n_documents_done: int
+    doing: str = ""
+    """What takes long just now, in words; empty: nothing in particular."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +44,8 @@ class IngestReport:
     """By source as given, then by document; after an interruption only the finished ones."""
     index_generation: int
     is_interrupted: bool
+    n_spared: int = 0
+    """Documents whose files are gone and that were kept: too many to be pruned unasked."""
 
 
 def ingest(
@@ -54,7 +59,7 @@ def ingest(
     on_progress: Callable[[IngestProgress], None] = lambda _: None,
     on_outcomes: Callable[[Sequence[FileOutcome]], None] = lambda _: None,
     cancel: Event | None = None,
-    texts_wait: Callable[[], bool] = lambda: False,
+    care: Care = NO_CARE,
 ) -> IngestReport:
     """Bring a collection in line with files and folders.
 
@@ -73,8 +78,7 @@ def ingest(
         on_progress: Called in this thread.
         on_outcomes: Called in this thread with files whose outcome is durable, each file once.
         cancel: Once set, the run publishes what is complete and returns within seconds.
-        texts_wait: Asked every few seconds while vectors are made. Once true, the run is complete
-            without the others, which the next one makes: its texts go first.
+        care: What it heeds beside that.
 
     Raises:
         UnknownNameError: no such collection.
@@ -83,7 +87,12 @@ def ingest(
     """
     cancel = cancel or Event()
     n_bytes = sum(file.size_bytes for one in found for file in one.listing.files)
-    n_bytes_done, n_documents_done = 0.0, 0
+    n_bytes_done, n_documents_done, doing = 0.0, 0, ""
+
+    def tell(now: str) -> None:
+        nonlocal doing
+        doing = now
+        count(0, 0)
 
     def count(more_bytes: float, more_documents: int) -> None:
         nonlocal n_bytes_done, n_documents_done
@@ -94,11 +103,15 @@ def ingest(
                 n_bytes=n_bytes,
                 n_bytes_done=round(n_bytes_done),
                 n_documents_done=n_documents_done,
+                doing=doing,
             )
         )
 
     outcomes: list[FileOutcome] = []
-    with ParseAhead(settings, cancel=cancel) as parser:
+    n_spared = 0
+    with ParseAhead(
+        settings, cancel=cancel, on_doing=tell, one_by_one=care.is_one_by_one
+    ) as parser:
         for one in found:
             run = SourceRun(
                 one,
@@ -109,17 +122,20 @@ def ingest(
                 cancel=cancel,
                 on_progress=count,
                 on_outcomes=on_outcomes,
+                care=care,
             )
             outcomes.extend(run.run(parser, prune=prune))
+            n_spared += run.n_spared
     n_bytes_left, n_waiting = n_bytes - n_bytes_done, writer.catalog.n_unembedded()
     embed_waiting(
         writer,
         embedder,
-        is_unwanted=lambda: cancel.is_set() or texts_wait(),
+        is_unwanted=lambda: cancel.is_set() or care.texts_wait(),
         on_embedded=lambda n_chunks: count(n_bytes_left * n_chunks / n_waiting, 0),
     )
     return IngestReport(
         outcomes=tuple(outcomes),
         index_generation=writer.catalog.current_generation(),
         is_interrupted=cancel.is_set(),
+        n_spared=n_spared,
     )

@@ -9,15 +9,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from assistant.store.originals import RECORD_MEDIA_TYPE
 from assistant.types import Version
 from ingest.errors import RejectedFileError
+from ingest.parsing.concealed import without_concealed
+from ingest.parsing.document_builder import HIDDEN_TEXT
 from ingest.parsing.normalise import normalise, normalise_line
 from ingest.sources import document_name
-from ingest.types import ParsedDocument, ParsedPage, Rejection, RejectReason
+from ingest.types import (
+    HiddenKind,
+    HiddenText,
+    ParsedDocument,
+    ParsedPage,
+    Rejection,
+    RejectReason,
+)
 
 SUFFIX = ".jsonl"
 MAX_LINE_BYTES = 16_000_000
-MEDIA_TYPE = "application/jsonl"
 
 _LINES_TO_RECOGNISE = 20
 _MAX_ID_CHARS = 500
@@ -72,15 +81,20 @@ def parse_record(record: Record) -> ParsedDocument:
     Raises:
         RejectedFileError: it holds no text.
     """
-    text = normalise(record.text)
-    if not text:
+    shown, concealed = without_concealed(record.text)
+    text, hidden = normalise(shown), normalise(concealed)
+    if not text and not hidden:
         message = "the record's text is empty; leave it out or fill it"
         raise RejectedFileError(RejectReason.EMPTY, message)
     return ParsedDocument(
         title=normalise_line(record.title),
         date=None,
-        media_type=MEDIA_TYPE,
+        media_type=RECORD_MEDIA_TYPE,
         pages=(ParsedPage(page_number=None, text=text),),
+        hidden=(
+            (HiddenText(page_index=0, kind=HiddenKind.CHARACTERS, text=hidden),) if hidden else ()
+        ),
+        flags=(HIDDEN_TEXT,) if hidden else (),
     )
 
 

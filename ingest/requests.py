@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from assistant.errors import UnknownNameError
+from assistant.store.jobs import AGAIN
 from assistant.store.types import JobFile
 from assistant.store.writer import CatalogWriter
 from ingest.types import FileOutcome, FileStatus, Rejection, RejectReason
@@ -27,6 +28,12 @@ class IngestRequest:
     groups: tuple[str, ...] = ()
     """May read the collection from then on."""
     prune: bool = False
+    only: tuple[str, ...] | None = None
+    """Of a folder, the files to read, by document; the others count as there. None: all."""
+    is_watched: bool = False
+    """Whether a watched folder asks: then nothing is pruned if most of it has gone."""
+    tries_again: bool = False
+    """Whether files that were put aside are tried again."""
 
     def to_json(self) -> dict[str, Any]:
         """Return it as a job holds it."""
@@ -35,16 +42,23 @@ class IngestRequest:
             "collection": self.collection,
             "groups": list(self.groups),
             "prune": self.prune,
+            "only": None if self.only is None else list(self.only),
+            "watched": self.is_watched,
+            AGAIN: self.tries_again,
         }
 
     @staticmethod
     def from_json(value: Mapping[str, Any]) -> IngestRequest:
-        """Read what `to_json` wrote."""
+        """Read what `to_json` wrote, or an earlier Plinth."""
+        only = value.get("only")
         return IngestRequest(
             paths=tuple(map(Path, value["paths"])),
             collection=value["collection"],
             groups=tuple(value["groups"]),
             prune=value["prune"],
+            only=None if only is None else tuple(only),
+            is_watched=value.get("watched", False),
+            tries_again=value.get(AGAIN, False),
         )
 
 

@@ -16,10 +16,11 @@ from assistant.store.types import ContentKey, DocumentPut, KnownFile, RejectionP
 from assistant.store.writer import CatalogWriter
 from assistant.types import Version
 from ingest.batches import Batches, Change, ContentDraft, OnOutcomes, OnProgress
+from ingest.care import Care
 from ingest.chunking import Chunker
 from ingest.errors import RejectedFileError
 from ingest.parse_ahead import ParseAhead, Task, crash
-from ingest.recipe import content_recipe, rejection_recipe
+from ingest.recipe import Recipes
 from ingest.records import SUFFIX as RECORDS_SUFFIX
 from ingest.records import read_records
 from ingest.settings import IngestSettings
@@ -48,6 +49,10 @@ class SourceRun:
         cancel: Once set, what is parsed is published and the rest left.
         on_progress: Told of bytes and documents done.
         on_outcomes: Told how files ended, as soon as that is durable.
+        care: What it heeds beside that.
+
+    Attributes:
+        n_spared: Documents that were not pruned, since their disk may be missing.
     """
 
     def __init__(
@@ -61,6 +66,7 @@ class SourceRun:
         cancel: Event,
         on_progress: OnProgress,
         on_outcomes: OnOutcomes,
+        care: Care,
     ) -> None:
         self._source = found.source
         self._listing = found.listing
@@ -70,9 +76,10 @@ class SourceRun:
         self._cancel = cancel
         self._on_progress = on_progress
         self._on_outcomes = on_outcomes
+        self._care = care
+        self.n_spared = 0
         self._chunker = Chunker(embedder, chunk_tokens=settings.chunk_tokens)
-        self._recipe = content_recipe(settings, embedder.info)
-        self._rejection_recipe = rejection_recipe(settings)
+        self._recipes = Recipes(settings, embedder.info)
         self._known = self._known_files()
         self._batches = Batches(
             writer,
@@ -81,6 +88,7 @@ class SourceRun:
             source=found.source.name,
             on_progress=on_progress,
             on_outcomes=on_outcomes,
+            one_by_one=care.is_one_by_one,
         )
         self._settled: list[FileOutcome] = []  # with nothing to publish
         self._found: set[str] = set()
@@ -115,7 +123,7 @@ class SourceRun:
 
     def _new_tasks(self) -> Iterator[Task]:
         """Yield what must be parsed; settle the rest on the way."""
-        for file in self._listing.files:
+        for file in sorted(self._listing.files, key=lambda file: self._care.rank(file.document)):
             try:
                 for task in self._tasks(file):
                     yield from self._if_new(task)
@@ -144,7 +152,12 @@ class SourceRun:
                 f"it has {file.size_bytes:,} bytes, the limit is {limit:,}; divide it or raise "
                 "ingest.max_file_bytes",
             )
-        if not file.document.endswith(RECORDS_SUFFIX):
+        is_records = file.document.endswith(RECORDS_SUFFIX)
+        if is_records and self._is_put_aside(file):
+            return
+        if is_records and self._care.begins:
+            self._care.begins(file.document)
+        if not is_records:
             yield Task(
                 document=file.document,
                 place=f"./{file.document}",
@@ -164,6 +177,22 @@ class SourceRun:
                 record=record,
             )
 
+    def _is_put_aside(self, file: FoundFile) -> bool:
+        """Reject a file of records that is or was put aside; tell whether it is one."""
+        known, verdict = self._known.get(file.document), self._care.verdict(file.document)
+        was_aside = known is not None and known.reason == RejectReason.PUT_ASIDE
+        if verdict is None and not was_aside:
+            return False
+        version = hash_file(file.path)
+        if verdict is None:
+            verdict = self._rejection_if_known(file.document, version)
+        if verdict is None:
+            return False
+        self._has_all_records = False
+        self._found.add(file.document)
+        self._reject(file.document, version, verdict, size_bytes=file.size_bytes)
+        return True
+
     def _if_new(self, task: Task) -> Iterator[Task]:
         """Yield the task if it must be parsed; else settle it or put it behind its like."""
         if task.document in self._found:
@@ -178,38 +207,61 @@ class SourceRun:
             self._settled.append(outcome)
             self._on_outcomes([outcome])
             self._on_progress(task.size_bytes, 1)
+        elif task.file is not None and (verdict := self._care.verdict(task.document)):
+            self._reject(task.document, task.version, verdict, size_bytes=task.size_bytes)
         elif key := self._stored_content(task):
+            self._begin(task)
             self._put(task, key)
         elif task.version in self._same_bytes:
             self._same_bytes[task.version].append(task)
         else:
+            self._begin(task)
             if task.file is not None:
                 copy, version = self._writer.keep_original(task.file)
                 task = replace(task, file=copy, version=version)
             self._same_bytes.setdefault(task.version, [])
             yield task
 
+    def _begin(self, task: Task) -> None:
+        """Say which file is in hand; records are in hand with their file."""
+        if task.file is not None and self._care.begins:
+            self._care.begins(task.document)
+
     def _outcome_if_known(self, task: Task) -> FileOutcome | None:
         known = self._known.get(task.document)
         if known is None or known.sha256 != task.version:
             return None
         if known.reason is None:
-            is_current = known.recipe == self._recipe
+            is_current = known.recipe in self._recipes.current()
             status = FileStatus.UNCHANGED
             return FileOutcome(document=task.document, status=status) if is_current else None
-        reason = RejectReason(known.reason)
-        if known.recipe != self._rejection_recipe or reason in _TRIED_AGAIN:
+        rejection = self._rejection_if_known(task.document, task.version)
+        return None if rejection is None else self._rejected(task.document, rejection)
+
+    def _rejection_if_known(self, document: str, version: Version) -> Rejection | None:
+        """Return why these bytes were rejected, if they would be again."""
+        known = self._known.get(document)
+        if known is None or known.reason is None or known.sha256 != version:
             return None
-        rejection = Rejection(reason=reason, detail=known.detail or "")
-        return self._rejected(task.document, rejection)
+        reason = RejectReason(known.reason)
+        if known.recipe != self._recipes.rejection(reason) or reason in _TRIED_AGAIN:
+            return None
+        if reason is RejectReason.PUT_ASIDE and self._care.tries_again:
+            return None
+        return Rejection(reason=reason, detail=known.detail or "")
 
     def _stored_content(self, task: Task) -> ContentKey | None:
+        if not self._has_bytes(task.version):
+            return None
         names = (task.name,) if names_a_topic(task.name) else ("", task.name)
-        for name in names:
-            key = ContentKey(sha256=task.version, recipe=self._recipe, name=name)
-            if key in self._made:
-                return key
-        return self._writer.catalog.find_content(task.version, self._recipe, names)
+        for recipe in self._recipes.current():
+            for name in names:
+                key = ContentKey(sha256=task.version, recipe=recipe, name=name)
+                if key in self._made:
+                    return key
+            if stored := self._writer.catalog.find_content(task.version, recipe, names):
+                return stored
+        return None
 
     # Tasks to changes
 
@@ -231,11 +283,12 @@ class SourceRun:
         name = task.name if speaks or not title else ""
         chunks = self._chunker.chunk(parsed, title=document_label(title, name))
         return ContentDraft(
-            key=ContentKey(sha256=task.version, recipe=self._recipe, name=name),
+            key=ContentKey(sha256=task.version, recipe=self._recipes.content(parsed), name=name),
             title=title,
             parsed=parsed,
             size_bytes=task.size_bytes,
             chunks=chunks,
+            hidden=self._chunker.cut_hidden(parsed),
         )
 
     def _put(self, task: Task, key: ContentKey, content: ContentDraft | None = None) -> None:
@@ -270,7 +323,7 @@ class SourceRun:
         put = RejectionPut(
             path=document,
             sha256=version,
-            recipe=self._rejection_recipe,
+            recipe=self._recipes.rejection(rejection.reason),
             reason=rejection.reason.value,
             detail=rejection.detail,
         )
@@ -303,8 +356,13 @@ class SourceRun:
                 "nothing below %r is removed: a file of records there cannot be read",
                 self._source.name,
             )
+        are_documents = {path for path in gone if self._known[path].document_id is not None}
         removes_documents = prune and self._has_all_records
-        return tuple(p for p in gone if removes_documents or self._known[p].document_id is None)
+        if removes_documents and self._care.spares_many:
+            n_documents = sum(one.document_id is not None for one in self._known.values())
+            if 2 * len(are_documents) > n_documents:
+                self.n_spared, removes_documents = len(are_documents), False
+        return tuple(path for path in gone if removes_documents or path not in are_documents)
 
 
 def _counted(outcome: FileOutcome, known: KnownFile | None) -> FileOutcome:

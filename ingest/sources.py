@@ -7,7 +7,7 @@ import os
 import re
 import stat
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -49,8 +49,10 @@ class FoundFile:
     """Path relative to the source's root, forward slashes, NFC; see `document_name`."""
     path: Path
     size_bytes: int
+    modified_ns: int = 0
+    """When it was last written, in nanoseconds since 1970."""
     rejection: Rejection | None = None
-    """Why it cannot be read; then `size_bytes` is 0."""
+    """Why it cannot be read; then size and time are 0."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,10 +63,22 @@ class Listing:
     """Sorted by document; every name once."""
     unlisted: tuple[str, ...]
     """Folders whose files could not be listed, as they stand among `files`."""
+    left_out: frozenset[str] = frozenset()
+    """Documents that are there and of no interest now."""
 
     def may_hold(self, document: str) -> bool:
-        """Tell whether a document that was not found may still be there."""
+        """Tell whether a document that is not among the files may still be there."""
+        if document in self.left_out:
+            return True
         return any(document.startswith(f"{folder}/") or folder == "." for folder in self.unlisted)
+
+    def only(self, is_wanted: Callable[[str], bool]) -> Listing:
+        """Return the same, with only those files whose document is wanted."""
+        return Listing(
+            files=tuple(file for file in self.files if is_wanted(file.document)),
+            unlisted=self.unlisted,
+            left_out=frozenset(one.document for one in self.files if not is_wanted(one.document)),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -226,7 +240,12 @@ def _examined(path: Path, root: Path, *, inside: bool = False) -> FoundFile:
         return _rejected(path, root, "it is a link to a folder, which is not followed")
     if not stat.S_ISREG(status.st_mode):
         return _rejected(path, root, "it is no regular file but a pipe, socket or device")
-    return FoundFile(document=_document(path, root), path=path, size_bytes=status.st_size)
+    return FoundFile(
+        document=_document(path, root),
+        path=path,
+        size_bytes=status.st_size,
+        modified_ns=status.st_mtime_ns,
+    )
 
 
 def _rejected(path: Path, root: Path, what: str) -> FoundFile:

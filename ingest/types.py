@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from assistant.types import Span
+from assistant.types import PageScan, Span
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,11 +19,14 @@ class Heading:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TableRow:
-    """A row of a table whose header is not beside it."""
+    """A row of a table that does not say by itself what its cells are."""
 
     span: Span
     header: str
-    """The header row's text, repeated with every chunk that starts among its rows."""
+    """What the columns are, repeated with every chunk that holds such rows; may be empty."""
+    group: str = ""
+    """Label of the group of rows in which it stands, repeated with a chunk that starts in the
+    group; may be empty."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +41,43 @@ class ParsedPage:
     """In order of their spans."""
     table_rows: tuple[TableRow, ...] = ()
     """In order of their spans."""
+    scan: PageScan | None = None
+    """Where its words stand, if they were read from a picture."""
+
+
+class HiddenKind(StrEnum):
+    """Why a reader does not see a text."""
+
+    INVISIBLE = "invisible"
+    """Drawn without any colour."""
+    COLOR = "colour"
+    """In the colour of what is behind it."""
+    TINY = "tiny"
+    COVERED = "covered"
+    """Something lies on it."""
+    CLIPPED = "clipped"
+    OFF_PAGE = "off-page"
+    LAYER = "layer"
+    """On a layer that is switched off."""
+    MARKED = "marked"
+    """The document says that it is hidden: part of a page, of a text, rows or columns."""
+    SLIDE = "slide"
+    """A slide that is not shown."""
+    SHEET = "sheet"
+    """A sheet that is not shown."""
+    CHARACTERS = "characters"
+    """Written in characters that show nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HiddenText:
+    """Text of a page that a reader does not see, kept apart from what is read."""
+
+    page_index: int
+    """0-based place among the document's pages."""
+    kind: HiddenKind
+    text: str
+    """Normalised, not empty."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,9 +93,13 @@ class ParsedDocument:
     media_type: str
     """Sniffed from the bytes, e.g. application/pdf."""
     pages: tuple[ParsedPage, ...]
-    """At least one with text; pages without text are kept so that numbers stay true."""
+    """Pages without text are kept so that numbers stay true."""
+    hidden: tuple[HiddenText, ...] = ()
+    """By page; without any, at least one page has text."""
     flags: tuple[str, ...] = ()
     """Things an admin should see, sorted: `pages-without-text`, `encoding-guessed`, …"""
+    has_scans: bool = False
+    """It has pages that seem to be scans: what reads those, or its absence, makes a difference."""
 
 
 class FileStatus(StrEnum):
@@ -85,6 +129,8 @@ class RejectReason(StrEnum):
     """The operating system refused, or it is no regular file."""
     CRASHED = "crashed"
     """The parser's process died."""
+    PUT_ASIDE = "put_aside"
+    """The process that ingests died of it, or failed unexpectedly, again and again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -45,6 +45,8 @@ class Unit:
     is_heading: bool = False
     header: str = ""
     """Of the table whose row this is; empty outside tables."""
+    group: str = ""
+    """Label of the rows among which this one stands; may be empty."""
     cut_cost: float = 0.0
     """Of a chunk that starts here."""
     keep_cost: float = 0.0
@@ -108,6 +110,7 @@ def page_units(
             section = entered
         else:
             keep_cost = 0.0
+        row = anchor if isinstance(anchor, TableRow) else TableRow(span=whole, header="")
         pieces = [whole] if anchor and counter.count(whole) <= budget else None
         for span in pieces or _divided(page.text, whole, counter, budget=budget):
             first = span.start == whole.start
@@ -116,8 +119,9 @@ def page_units(
                     span=span,
                     section=section,
                     is_heading=isinstance(anchor, Heading),
-                    header=anchor.header if isinstance(anchor, TableRow) else "",
-                    cut_cost=_cut_cost(page.text, units, span),
+                    header=row.header,
+                    group=row.group,
+                    cut_cost=_cut_cost(page.text, units, span, header=row.header),
                     keep_cost=keep_cost if first else 0.0,
                 )
             )
@@ -162,12 +166,13 @@ def _divided(text: str, span: Span, counter: TokenCounter, *, budget: int) -> It
                 yield part
 
 
-def _cut_cost(text: str, before: Sequence[Unit], span: Span) -> float:
+def _cut_cost(text: str, before: Sequence[Unit], span: Span, *, header: str) -> float:
     if not before:
         return 0.0
-    if before[-1].is_heading:
-        return _CUT_AFTER_HEADING
     gap = text[before[-1].span.end : span.start]
+    is_table = "\n\n" not in gap
+    if before[-1].is_heading or (header and not before[-1].header and is_table):
+        return _CUT_AFTER_HEADING
     if "\n\n" in gap:
         return 0.0
     if "\n" in gap:

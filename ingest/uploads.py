@@ -7,28 +7,50 @@ import os
 import shutil
 import uuid
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from assistant.store.files import said_of_disk
 from assistant.store.jobs import Jobs
 from assistant.store.layout import Layout
+from assistant.store.queue_control import QueueControl
 from assistant.store.types import JobKind
-from ingest.errors import IngestError
+from ingest.quotas import RefusedUploadError, require_disk, require_quota, require_size
 from ingest.requests import IngestRequest
+from ingest.settings import IngestSettings
 from ingest.sources import document_name
 
 MAX_NAME_CHARS = 500
-RESERVE_BYTES = 200_000_000
-"""Kept free on the disk, for the catalog and everything else that must go on."""
 
 
-class RefusedUploadError(IngestError):
-    """A file was not accepted; the message says why and what to do."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Announced:
+    """What somebody says that a batch will be; 0 where nothing is said."""
+
+    n_files: int = 0
+    n_bytes: int = 0
+
+
+NOTHING_ANNOUNCED = Announced()
 
 
 def open_upload(jobs: Jobs, collection: str, requested_by: str) -> int:
-    """Queue a job for files that will be sent, and return its id."""
+    """Queue a job for files that will be sent, and return its id; see `require_room`."""
     request = IngestRequest(paths=(), collection=collection)
     return jobs.add(JobKind.UPLOAD, request.to_json(), requested_by)
+
+
+def require_room(
+    jobs: Jobs, layout: Layout, requested_by: str, settings: IngestSettings, announced: Announced
+) -> None:
+    """Let a batch pass for which there is room, before anything of it is sent.
+
+    Raises:
+        RefusedUploadError: there is none.
+    """
+    sent = jobs.sent_by(requested_by)
+    require_quota(sent, announced.n_bytes, settings, n_files=announced.n_files)
+    require_disk(layout.root, announced.n_bytes, settings)
 
 
 def upload_name(name: str) -> str:
@@ -58,7 +80,8 @@ async def receive(
     layout: Layout,
     job_id: int,
     name: str,
-    max_bytes: int,
+    settings: IngestSettings,
+    declared_bytes: int = 0,
 ) -> None:
     """Write a file that is being sent to disk and queue it; once this returns, it is safe.
 
@@ -68,15 +91,18 @@ async def receive(
         layout: Of the data dir.
         job_id: As `open_upload` returned it.
         name: As the sender calls it, with folders; untrusted.
-        max_bytes: Longer files are refused.
+        settings: The limits.
+        declared_bytes: How long the sender says it is; what is too much by that is refused before
+            anything is read or written.
 
     Raises:
-        RefusedUploadError: the name cannot be used, it is too long, or the disk is full.
+        RefusedUploadError: the name cannot be used, a limit is reached, or the disk is full.
         NameTakenError: the job has a file of that name.
         UnknownNameError: no such job.
     """
     document = upload_name(name)
-    jobs.get(job_id)
+    require_size(declared_bytes, settings)
+    require_quota(await asyncio.to_thread(jobs.sent, job_id), declared_bytes, settings)
     path = layout.upload(job_id, document)
     partial = path.with_name(f".{uuid.uuid4().hex}")
 
@@ -86,11 +112,19 @@ async def receive(
 
     def finish(size_bytes: int) -> None:
         _sync(partial)
-        jobs.add_file(job_id, document, size_bytes, place=place)
+        jobs.add_file(
+            job_id,
+            document,
+            size_bytes,
+            place=place,
+            # What others sent meanwhile counts, too.
+            check=lambda sent: require_quota(sent, size_bytes, settings),
+        )
 
     try:
+        require_disk(layout.root, declared_bytes, settings)
         _make_folder(path.parent, layout.root)
-        size_bytes = await _write(body, partial, max_bytes)
+        size_bytes = await _write(body, partial, settings)
         # Disks and the writer of the catalog take their time; other requests go on.
         await asyncio.to_thread(finish, size_bytes)
     except OSError as error:
@@ -106,6 +140,21 @@ def clear_job(jobs: Jobs, layout: Layout, job_id: int) -> None:
         shutil.rmtree(layout.uploads / str(job_id), ignore_errors=True)
 
 
+def discard_put_aside(queue: QueueControl, layout: Layout, job_id: int, by: str) -> int:
+    """Forget the files of a job that were put aside, with their bytes; return how many.
+
+    Raises:
+        UnknownNameError: no such job.
+        StoreError: the disk refuses.
+    """
+    names = queue.discard(job_id, by)
+    with said_of_disk(layout.uploads):
+        for name in names:
+            # Of a folder's job nothing lies there; what a crash leaves, the server's start removes.
+            layout.upload(job_id, name).unlink(missing_ok=True)
+    return len(names)
+
+
 def remove_leftovers(jobs: Jobs, layout: Layout) -> None:
     """Remove what killed senders and cleared jobs left behind; nothing may be arriving."""
     known = {str(job.job_id): job.job_id for job in jobs.list([JobKind.UPLOAD])}
@@ -119,20 +168,13 @@ def remove_leftovers(jobs: Jobs, layout: Layout) -> None:
             leftover.unlink(missing_ok=True)
 
 
-async def _write(body: AsyncIterator[bytes], path: Path, max_bytes: int) -> int:
+async def _write(body: AsyncIterator[bytes], path: Path, settings: IngestSettings) -> int:
     size_bytes = 0
     with path.open("xb") as file:
         async for block in body:
             size_bytes += len(block)
-            if size_bytes > max_bytes:
-                message = (
-                    f"the file has more than the limit of {max_bytes:,} bytes; divide it or raise "
-                    "ingest.max_file_bytes"
-                )
-                raise RefusedUploadError(message)
-            if shutil.disk_usage(path.parent).free < RESERVE_BYTES:
-                message = "the disk of the server is almost full; make room or ask an admin"
-                raise RefusedUploadError(message)
+            require_size(size_bytes, settings)
+            require_disk(path.parent, 0, settings)
             file.write(block)
     return size_bytes
 

@@ -1,19 +1,22 @@
 """Carries out the queue: the one writer while a server runs.
 
-A job that is stopped, interrupted by a change or cut off with the process loses nothing that was
-published, and goes on with the rest: ingesting is a comparison, so doing it again is harmless.
+A job that is stopped, paused, interrupted by a change or cut off with the process loses nothing
+that was published, and goes on with the rest: ingesting is a comparison, so doing it again is
+harmless. After a death or an unexpected failure it goes on file by file, so that what caused it is
+known, comes last from then on, and is put aside when it does so again and again: the other files
+are taken in.
 Vectors that a job left to follow are made when there is nothing else to do.
 """
 
 from __future__ import annotations
 
 import logging
-import math
+import shlex
 import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from threading import Event
 
@@ -23,11 +26,14 @@ from assistant.store.jobs import Jobs
 from assistant.store.layout import Layout
 from assistant.store.types import Job, JobFile, JobKind
 from assistant.store.writer import CatalogWriter, open_writer
-from ingest.pipeline import IngestProgress, IngestReport, ingest
+from ingest.care import Care
+from ingest.pipeline import IngestReport, ingest
+from ingest.records import SUFFIX as RECORDS_SUFFIX
+from ingest.reporting import Gathered, Throttled
 from ingest.requests import UPLOADS, IngestRequest, job_file, prepare_collection
 from ingest.settings import IngestSettings
 from ingest.sources import Found, find_files, received_files
-from ingest.types import FileOutcome, FileStatus
+from ingest.types import FileStatus
 from ingest.vectors import embed_waiting
 from models.errors import ModelError
 from models.protocols import Embedder
@@ -36,8 +42,12 @@ _LOG = logging.getLogger(__name__)
 POLL_S = 0.3
 BUSY_WAIT_S = 2.0
 MOST_ATTEMPTS = 3
-_OLD_NEWS = (FileStatus.UNCHANGED, FileStatus.REJECTED)
-UNEXPECTED = "something went wrong that should not; the server's log says what. Try it again"
+FAILURE_PAUSE_S = 1.0
+"""Before a job that failed unexpectedly is begun again; after a death, whoever starts it pauses."""
+UNEXPECTED = (
+    "something went wrong that should not; try it again, and if it stays tell an admin that it is "
+    "job {} in the server's log"
+)
 
 
 class Worker:
@@ -81,7 +91,10 @@ class Worker:
             return self._may_lack_vectors and self._embed_left()
         self._may_lack_vectors = True
         if job.n_attempts > MOST_ATTEMPTS:
-            error = f"the process ended {MOST_ATTEMPTS} times in the middle of it; see its log"
+            error = (
+                f"the process ended, or failed unexpectedly, {MOST_ATTEMPTS} times in the middle "
+                "of it, and not because of one file; the server's log says how"
+            )
             self._jobs.finish(job.job_id, error)
             return True
         try:
@@ -94,16 +107,22 @@ class Worker:
             self._jobs.finish(job.job_id, str(error))
         except Exception as error:  # noqa: BLE001 - the boundary: one job fails alone
             _LOG.error("job %d ended unexpectedly", job.job_id, exc_info=error)
-            self._jobs.finish(job.job_id, UNEXPECTED)
+            if job.kind is JobKind.CHANGE:
+                self._jobs.finish(job.job_id, UNEXPECTED.format(job.job_id))
+            else:
+                self._jobs.give_back(job.job_id)
+                self._closing.wait(FAILURE_PAUSE_S)
         return True
 
     def _embed_left(self) -> bool:
         """Embed what earlier jobs left without vectors; tell whether there was anything."""
+        if self._jobs.is_paused():
+            return False
         try:
             with open_writer(self._layout.root, wait_s=BUSY_WAIT_S) as writer:
                 n_before = writer.catalog.n_unembedded()
                 if n_before:
-                    with self._watched(self._jobs.has_work) as cancel:
+                    with self._watched(self._is_needed) as cancel:
                         embed_waiting(writer, self._embedder(), is_unwanted=cancel.is_set)
                 n_left = writer.catalog.n_unembedded()
         except WriterBusyError:
@@ -113,6 +132,9 @@ class Worker:
             n_before = n_left = 0
         self._may_lack_vectors = 0 < n_left < n_before
         return n_left < n_before
+
+    def _is_needed(self) -> bool:
+        return self._jobs.has_work() or self._jobs.is_paused()
 
     def _carry_out(self, job: Job, writer: CatalogWriter) -> None:
         if job.kind is JobKind.CHANGE:
@@ -127,8 +149,19 @@ class Worker:
         if job.kind is JobKind.UPLOAD:
             self._take_in(job, request, writer, self._received(job))
         else:
-            found = find_files(request.paths, leave_out=self._layout.root)
-            self._take_in(job, request, writer, found)
+            self._take_in(job, request, writer, self._found(request))
+
+    def _found(self, request: IngestRequest) -> tuple[Found, ...]:
+        found = find_files(request.paths, leave_out=self._layout.root)
+        if request.only is None:
+            return found
+        only = frozenset(request.only)
+
+        def is_wanted(document: str) -> bool:
+            # What records a file holds is known only from the file: unread, they would seem gone.
+            return document in only or document.endswith(RECORDS_SUFFIX)
+
+        return tuple(replace(one, listing=one.listing.only(is_wanted)) for one in found)
 
     def _received(self, job: Job) -> tuple[Found, ...]:
         folder = self._layout.uploads / str(job.job_id)
@@ -141,10 +174,12 @@ class Worker:
     ) -> None:
         sizes = {file.document: file.size_bytes for one in found for file in one.listing.files}
 
-        progress = _Throttled(
-            lambda now: self._jobs.report_bytes(job.job_id, now.n_bytes, now.n_bytes_done)
+        progress = Throttled(
+            lambda now: self._jobs.report_bytes(
+                job.job_id, now.n_bytes, now.n_bytes_done, doing=now.doing
+            )
         )
-        outcomes = _Gathered(lambda ended: self._jobs.report_files(job.job_id, ended))
+        outcomes = Gathered(lambda ended: self._jobs.report_files(job.job_id, ended))
         with self._watched(lambda: self._jobs.is_wanted_elsewhere(job.job_id)) as cancel:
             report = ingest(
                 found,
@@ -156,11 +191,23 @@ class Worker:
                 on_progress=progress,
                 on_outcomes=outcomes,
                 cancel=cancel,
-                texts_wait=lambda: self._jobs.others_wait(job.job_id),
+                care=self._care(job, request),
             )
-        self._settle(job, report, sizes)
+        self._settle(job, report, sizes, error=_spared(report, request))
 
-    def _settle(self, job: Job, report: IngestReport, sizes: dict[str, int]) -> None:
+    def _care(self, job: Job, request: IngestRequest) -> Care:
+        has_failed = job.n_attempts > 1 or bool(job.n_deaths)
+        return Care(
+            begins=partial(self._jobs.begin_file, job.job_id) if has_failed else None,
+            n_deaths=job.n_deaths,
+            tries_again=request.tries_again,
+            texts_wait=partial(self._jobs.others_wait, job.job_id),
+            spares_many=request.is_watched,
+        )
+
+    def _settle(
+        self, job: Job, report: IngestReport, sizes: dict[str, int], *, error: str | None
+    ) -> None:
         """Store the final counts, drop what was taken in, and say how the job stands."""
         self._jobs.report_files(job.job_id, [job_file(outcome) for outcome in report.outcomes])
         if job.kind is JobKind.UPLOAD:
@@ -172,7 +219,7 @@ class Worker:
         if report.is_interrupted:
             self._jobs.pause(job.job_id)
         else:
-            self._jobs.finish(job.job_id)
+            self._jobs.finish(job.job_id, error)
 
     def _settle_records(self, job: Job, report: IngestReport, sizes: dict[str, int]) -> None:
         """A file of records has no outcome of its own: its records do."""
@@ -212,32 +259,13 @@ class Worker:
             watcher.join()
 
 
-class _Throttled:
-    """Passes on the first report, the last one and a few between: each is a transaction."""
-
-    def __init__(self, report: Callable[[IngestProgress], None]) -> None:
-        self._report = report
-        self._reported_s = -math.inf
-
-    def __call__(self, progress: IngestProgress) -> None:
-        is_last = progress.n_bytes_done >= progress.n_bytes
-        if is_last or time.monotonic() - self._reported_s >= POLL_S:
-            self._reported_s = time.monotonic()
-            self._report(progress)
-
-
-class _Gathered:
-    """Passes outcomes on: news at once, the rest together; the job's end brings what is left."""
-
-    def __init__(self, report: Callable[[Sequence[JobFile]], None]) -> None:
-        self._report = report
-        self._ended: list[JobFile] = []
-        self._reported_s = -math.inf
-
-    def __call__(self, outcomes: Sequence[FileOutcome]) -> None:
-        self._ended.extend(map(job_file, outcomes))
-        # A killed worker's successor finds what was published unchanged: how it came is told now.
-        has_news = any(outcome.status not in _OLD_NEWS for outcome in outcomes)
-        if self._ended and (has_news or time.monotonic() - self._reported_s >= POLL_S):
-            self._report(self._ended)
-            self._ended, self._reported_s = [], time.monotonic()
+def _spared(report: IngestReport, request: IngestRequest) -> str | None:
+    """Say that documents were kept whose files are gone; None if none were."""
+    if not report.n_spared:
+        return None
+    folder, collection = (shlex.quote(str(one)) for one in (request.paths[0], request.collection))
+    return (
+        f"the files of {report.n_spared:,} documents are gone, more than half of this folder's; "
+        "none was removed, since its disk may be missing. If it is meant, run "
+        f"`plinth ingest {folder} --collection {collection} --prune`"
+    )

@@ -146,6 +146,11 @@ class ModelEntry(_Entry):
         return max(self.files, key=lambda file: file.bytes)
 
     @property
+    def has_source(self) -> bool:
+        """Whether it can be pulled; else somebody brought its files."""
+        return all(file.package_index or file.hub for file in self.files)
+
+    @property
     def bytes(self) -> int:
         """All files together."""
         return sum(file.bytes for file in self.files)

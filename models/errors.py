@@ -27,6 +27,10 @@ class GeneratorCrashedError(ModelError):
     """The generator's process ended in the middle of a request; the next request restarts it."""
 
 
+class GeneratorPausedError(ModelError):
+    """The generator's process died several times in a row; it is started again later."""
+
+
 class ContextOverflowError(ModelError):
     """Prompt and reply do not fit the model's context.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from models.catalog import ModelEntry, Task, find_model
@@ -17,7 +18,11 @@ FAKE_EMBEDDER = "fake-embedder"
 FAKES = (FAKE_GENERATOR, FAKE_EMBEDDER)
 
 
-def build_generator(settings: ModelsSettings, blocks: Path | None = None) -> Generator:
+def build_generator(
+    settings: ModelsSettings,
+    blocks: Path | None = None,
+    on_death: Callable[[str], None] = lambda _: None,
+) -> Generator:
     """Return the generator of the settings; whoever calls closes it.
 
     Its process starts with the first request. The weights are the file fitted to this processor
@@ -27,6 +32,7 @@ def build_generator(settings: ModelsSettings, blocks: Path | None = None) -> Gen
     Args:
         settings: Which model, and how it runs.
         blocks: The folder where computed passages are kept; None: in memory only.
+        on_death: Told how its process died, whenever it did.
 
     Raises:
         UnknownModelError: the name is not in the catalogue, or no generator's.
@@ -56,6 +62,7 @@ def build_generator(settings: ModelsSettings, blocks: Path | None = None) -> Gen
             disk_bytes=settings.kept_bytes,
             memory_bytes=settings.kept_memory_bytes,
         ),
+        on_death=on_death,
     )
 
 

@@ -74,10 +74,11 @@ def require_weights(model: ModelEntry, models_dir: Path) -> tuple[Path, str]:
     checks = check_files(model, models_dir)
     for check in checks:
         if check.state is not FileState.OK:
+            get = "pull" if model.has_source else "import"
+            file = "" if model.has_source else " FILE"
             raise ModelFileError(
                 f"{models_dir / model.name / check.file.path} is {check.state}; "
-                f"run `plinth models pull {model.name}`, or `plinth models import {model.name} "
-                "FILE` with a copy from elsewhere"
+                f"run `plinth models {get} {model.name}{file}`"
             )
     sha256 = next(check.sha256 for check in checks if check.file == model.weights)
     return models_dir / model.name / model.weights.path, str(sha256)

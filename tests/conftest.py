@@ -5,14 +5,17 @@ from __future__ import annotations
 import os
 import random
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from hypothesis import settings
+from hypothesis import Phase, settings
 from platformdirs import user_cache_path
+
+if TYPE_CHECKING:
+    from tests.postgres import PostgresServer
 
 PROJECT = Path(__file__).resolve().parents[1]
 LOOPBACK = ("127.", "::1", "localhost")
@@ -20,6 +23,8 @@ LOOPBACK = ("127.", "::1", "localhost")
 # A busy machine is slow, not wrong; examples are the same in every run.
 settings.register_profile("plinth", deadline=None, derandomize=True)
 settings.load_profile("plinth")
+# Whether a mutant is found is all that `make mutants` asks, not by how small an example.
+settings.register_profile("mutants", phases=[Phase.explicit, Phase.generate])
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
@@ -47,6 +52,15 @@ def _own_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PLINTH_DATA_DIR", str(tmp_path / "data"))
     random.seed(20240229)
     np.random.seed(20240229)
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    """A PostgreSQL server; tests that need one are skipped where none is installed."""
+    from tests.postgres import running_server
+
+    with running_server() as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

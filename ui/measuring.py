@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from assistant.store.layout import Layout
+
 if TYPE_CHECKING:
     from assistant.access import ReadableSet
     from assistant.cancellation import Cancellation
@@ -14,16 +16,22 @@ if TYPE_CHECKING:
     from ui.settings import Settings
 
 
-_DECIDES_NOTHING: dict[str, set[str]] = {
+_DECIDES_NOTHING: dict[str, set[str] | bool] = {
     "models": {"dir"},
     "answer": {"kept_reply_bytes", "prepared_sentences_gb"},
+    "ingest": {
+        *("max_batch_files", "max_batch_bytes", "max_waiting_bytes_each", "max_waiting_bytes"),
+        *("min_free_bytes", "watch", "watch_every_s"),
+    },
+    "openid": True,
 }
-"""Settings on which no reply depends: where files lie, what the pages keep in memory."""
+"""Settings on which no reply depends: where files lie, what the pages keep in memory, how files
+come in, and who vouches for people."""
 
 
 def runs_root(data_dir: Path) -> Path:
     """Return the folder of all runs."""
-    return data_dir / "evals"
+    return Layout(data_dir).evaluations
 
 
 def suites_root(data_dir: Path) -> Path:

@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import os
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from platformdirs import user_data_path
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from assistant.errors import SettingsError
-from assistant.settings import AnswerSettings, RetrievalSettings, SignInSettings
+from assistant.settings import (
+    AnswerSettings,
+    CatalogSettings,
+    MonitoringSettings,
+    OpenIdSettings,
+    RetrievalSettings,
+    SignInSettings,
+)
+from assistant.settings_file import read_settings_file, settings_variables
+from assistant.store.layout import Layout
 from ingest.settings import IngestSettings
 from models.settings import ModelsSettings
 
-FILE_NAME = "plinth.toml"
-PREFIX = "PLINTH_"
 MODELS_DIR = "PLINTH_MODELS_DIR"
 DATA_DIR = "PLINTH_DATA_DIR"
 
@@ -25,18 +31,28 @@ DATA_DIR = "PLINTH_DATA_DIR"
 class Settings(BaseModel):
     """The effective settings; passed to constructors, never global."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
-    models: ModelsSettings = ModelsSettings()
+    models: ModelsSettings = Field(default_factory=ModelsSettings)  # its folder needs a home
     ingest: IngestSettings = IngestSettings()
+    catalog: CatalogSettings = CatalogSettings()
     retrieval: RetrievalSettings = RetrievalSettings()
     answer: AnswerSettings = AnswerSettings()
     sign_in: SignInSettings = SignInSettings()
+    openid: OpenIdSettings = OpenIdSettings()
+    monitoring: MonitoringSettings = MonitoringSettings()
 
 
 def default_data_dir() -> Path:
-    """Return `PLINTH_DATA_DIR`, else the platform's folder for a user's data."""
-    return Path(os.environ.get(DATA_DIR) or user_data_path("plinth"))
+    """Return `PLINTH_DATA_DIR`, else the platform's folder for a user's data.
+
+    Raises:
+        SettingsError: neither is known.
+    """
+    try:
+        return Path(os.environ.get(DATA_DIR) or user_data_path("plinth"))
+    except RuntimeError as error:
+        raise SettingsError(f"where are the data? ({error}); set {DATA_DIR}") from error
 
 
 def load_settings(data_dir: Path, environ: Mapping[str, str] = os.environ) -> Settings:
@@ -46,8 +62,9 @@ def load_settings(data_dir: Path, environ: Mapping[str, str] = os.environ) -> Se
         SettingsError: the file is not TOML, or keys are unknown, of the wrong type or out of
             range; the message lists every problem with where it was set.
     """
-    path = data_dir / FILE_NAME
-    values, origins = _from_file(path)
+    path = Layout(data_dir).settings
+    values = read_settings_file(path)
+    origins: dict[tuple[Any, ...], str] = {}
     for variable, (section, key) in _variables(environ).items():
         values.setdefault(section, {})[key] = environ[variable]
         origins[section, key] = variable
@@ -60,29 +77,12 @@ def load_settings(data_dir: Path, environ: Mapping[str, str] = os.environ) -> Se
             for problem in error.errors()
         ]
         raise SettingsError("settings are not valid; correct: " + "; ".join(problems)) from error
-
-
-def _from_file(path: Path) -> tuple[dict[str, dict[str, Any]], dict[tuple[Any, ...], str]]:
-    if not path.exists():
-        return {}, {}
-    try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{path} is not valid TOML ({error}); correct or remove it") from error
-    except OSError as error:
-        raise SettingsError(
-            f"{path} cannot be read ({error.strerror}); check its rights"
-        ) from error
-    return values, {}
+    except RuntimeError as error:  # no home, and so no cache folder
+        raise SettingsError(f"where are the models? ({error}); set {MODELS_DIR}") from error
 
 
 def _variables(environ: Mapping[str, str]) -> dict[str, tuple[str, str]]:
-    """Map environment variables `PLINTH_SECTION__KEY` to (section, key)."""
-    found = {
-        name: (parts[0].lower(), parts[1].lower())
-        for name in environ
-        if name.startswith(PREFIX) and len(parts := name.removeprefix(PREFIX).split("__", 1)) == 2
-    }
+    found = settings_variables(environ)
     if environ.get(MODELS_DIR):
         found[MODELS_DIR] = ("models", "dir")
     return found

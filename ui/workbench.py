@@ -13,7 +13,12 @@ from assistant.types import ChunkId
 from ui.settings import Settings
 
 if TYPE_CHECKING:
-    from evals.benchmarks.types import OpenedCorpus, OpenedEmbedder, OpenedGenerator
+    from evals.benchmarks.types import (
+        OpenedCorpus,
+        OpenedEmbedder,
+        OpenedGenerator,
+        OpenedWebApp,
+    )
     from models.protocols import Embedder, Generator
 
 
@@ -151,6 +156,19 @@ class MachineWorkbench:
                         prepare=prepare,
                         pass_idle_s=idle.pass_s,
                     )
+
+    @contextmanager
+    def open_web_app(
+        self, folder: Path, *, people: Sequence[str], generator: str
+    ) -> Iterator[OpenedWebApp]:
+        """Serve documents that all of these people may read."""
+        from models.factory import FAKE_EMBEDDER, FAKES
+        from ui.served import served
+
+        embedder = FAKE_EMBEDDER if generator in FAKES else self._settings.models.embedder
+        models = {"generator": generator, "embedder": embedder, "dir": self._settings.models.dir}
+        with served(folder, people=people, models=models) as app:
+            yield app
 
     def stand_in_generator(self) -> Generator:
         """Return the generator that comes with the program."""

@@ -12,12 +12,12 @@ model for markers, which small models get wrong.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from assistant.evidence.binding import exchanged_values
-from assistant.evidence.facts import Facts, read_facts, unstated, vocabulary
+from assistant.evidence.facts import Facts, in_units, read_facts, unstated, vocabulary
 from assistant.evidence.sentences import EvidenceSentence, StemWeights, content_stems
 from assistant.question import AskedValue, asked_value
 from assistant.types import Support
@@ -133,10 +133,13 @@ class ShownEvidence:
 
         The date that is asked for must stand in the evidence: a title's date is the document's.
         """
-        stated = "\n".join(
+        text = "\n".join(
             " ".join(part.text for part in (*sentence.leads, sentence)) for sentence in chosen
         )
-        missing = unstated(claim, read_facts(stated))
+        stated = read_facts(text)
+        counted = [in_units(read_facts(s.text), s.table).quantities for s in chosen if s.table]
+        stated = replace(stated, quantities=stated.quantities.union(*counted))
+        missing = unstated(claim, stated)
         is_date_asked = asked_value(self.question) is AskedValue.DATE
         beside = [] if is_date_asked else self._labels_of(chosen)
         elsewhere = unstated(claim, read_facts("\n".join([self.question, *beside])))

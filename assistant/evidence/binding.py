@@ -10,7 +10,7 @@ import re
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 
-from assistant.evidence.facts import read_facts, values_of
+from assistant.evidence.facts import in_units, read_facts, values_of
 from assistant.evidence.sentences import EvidenceSentence, StemWeights, content_stems
 
 HELD = 0.75
@@ -71,7 +71,7 @@ def _clauses(sentence: EvidenceSentence) -> list[_Stated]:
             stems=led.union(
                 subject, *(subjects[max(0, i - 1) : i + 2] if len(subject) < 2 else ())
             ),
-            values=values_of(read_facts(text)),
+            values=values_of(in_units(read_facts(text), sentence.table)),
         )
         for i, (text, subject) in enumerate(zip(texts, subjects, strict=True))
     ]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
 
 from assistant.text import STOP_WORDS, stems, words
@@ -58,6 +58,7 @@ _UNITS = {
     "kg": "kg", "gb": "gb", "mb": "mb", "tb": "tb",
 }  # fmt: skip
 _SCALES = {"thousand": 3, "million": 6, "billion": 9, "trillion": 12}
+_COUNTED = re.compile(r"\bin (thousand|million|billion|trillion)s\b", re.IGNORECASE)
 _SMALL = (
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen "
     "fifteen sixteen seventeen eighteen nineteen"
@@ -175,6 +176,23 @@ def read_facts(text: str) -> Facts:
         affirmed=affirmed,
         negated=negated,
     )
+
+
+def in_units(row: Facts, note: str) -> Facts:
+    """Return the facts of a table's row, its quantities also in the unit that a note names.
+
+    "$96,388" below "In millions" states $96,388 million.
+
+    Args:
+        row: As read.
+        note: What is known of the table; may name no unit.
+    """
+    counted = _COUNTED.search(note)
+    if counted is None:
+        return row
+    exponent = _SCALES[counted[1].lower()]
+    scaled = {Quantity(q.value.scaleb(exponent).normalize() + 0, q.unit) for q in row.quantities}
+    return replace(row, quantities=row.quantities | scaled)
 
 
 def values_of(facts: Facts) -> dict[str, frozenset[Hashable]]:

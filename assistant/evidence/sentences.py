@@ -9,8 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from assistant.evidence.vectors import SentenceVectors
-from assistant.passages import Located
-from assistant.text import content_words, opens_item, sentence_spans, stems
+from assistant.passages import Located, label
+from assistant.text import CELL, content_words, opens_item, sentence_spans, stems
 from assistant.types import Hit, Span
 from models.protocols import Embedder
 from models.types import FloatMatrix, FloatVector
@@ -41,8 +41,10 @@ class EvidenceSentence(Sentence):
     vector: FloatVector
     """Unit vector of the sentence by itself."""
     lead: EvidenceSentence | None = None
-    """Of a list's item: the line that announces the list, without which "- Glasses" says nothing
-    of whether they are covered."""
+    """Of a list's item, or a row of a table: the line that announces the list or names the group
+    of rows, without which "- Glasses" says nothing of whether they are covered."""
+    table: str = ""
+    """Of a table's row: the label of its passage, which names columns and units; else empty."""
 
     @property
     def leads(self) -> tuple[EvidenceSentence, ...]:
@@ -78,11 +80,17 @@ def with_vectors(
         hits: What the sentences stand in.
     """
     found: list[EvidenceSentence] = []
+    labels = [label(hit) for hit in hits]
     for one, vector in zip(sentences, vectors, strict=True):
         lead = None
         if found and found[-1].hit_index == one.hit_index:
             lead = _lead(found[-1], one.span, one.text, hits[one.hit_index])
-        found.append(EvidenceSentence(one.hit_index, one.span, one.text, one.stems, vector, lead))
+        table = labels[one.hit_index] if CELL in one.text else ""
+        found.append(
+            EvidenceSentence(
+                one.hit_index, one.span, one.text, one.stems, vector, lead=lead, table=table
+            )
+        )
     return tuple(found)
 
 
@@ -95,12 +103,12 @@ def read_sentences(hits: Sequence[Hit], embedder: Embedder) -> tuple[EvidenceSen
 
 def _lead(previous: EvidenceSentence, span: Span, text: str, hit: Hit) -> EvidenceSentence | None:
     """Return the line that announces the list in which the sentence after `previous` stands."""
-    lead = previous if previous.text.endswith(":") else previous.lead
-    if lead is None or opens_item(text):
-        return lead
     start = hit.chunk.span.start
     between = hit.chunk.text[previous.span.end - start : span.start - start]
-    return None if _BLANK_LINE.search(between) else lead
+    is_near = not _BLANK_LINE.search(between)
+    names_rows = is_near and "\n" in between and CELL in text and CELL not in previous.text
+    lead = previous if previous.text.endswith(":") or names_rows else previous.lead
+    return lead if is_near or (lead is not None and opens_item(text)) else None
 
 
 class StemWeights(Mapping[str, float]):

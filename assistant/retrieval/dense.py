@@ -1,10 +1,10 @@
 """The dense half: inner products by FAISS, under the reader's mask.
 
 A chunk's score depends on its vector and the query alone, to the last bit, so what else is stored
-or readable cannot show in it. Small segments are searched exactly: there, what is found is what
-would be found if the unreadable chunks did not exist. In large segments, those with codes, the
-candidates are approximate, unless the reader may see few of their chunks: codes under the mask say
-which rows may be near, and these are then scored exactly.
+or readable cannot show in it. What is found is exactly what would be found if the unreadable chunks
+did not exist: in small segments always, in large ones, those with codes, for a reader who may see
+at most `EXHAUSTIVE_ROWS` of their chunks. For others the candidates there are approximate: codes
+under the mask say which rows may be near, and these are then scored exactly.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from assistant.retrieval.view import ListsView, Rows, SegmentView, View
 from assistant.store.postings import Int64s
 from models.types import FloatVector
 
-EXHAUSTIVE_ROWS = 4096
-"""So many readable chunks in segments with codes are all scored: reading codes is no faster."""
+EXHAUSTIVE_ROWS = 65_536
+"""So many readable chunks in segments with codes are all scored, which takes some milliseconds."""
 READ_SHARE = 4
 """Of the codes one in so many is read, counted in readable rows: those in the nearest lists."""
 LEAST_READ = 131_072
@@ -51,13 +51,9 @@ def best_rows(view: View, query: FloatVector, n: int) -> Rows:
     """
     parts = [part for part in view.segments if part.n_readable and part.segment.vectors]
     is_few = sum(part.n_readable for part in parts if part.lists) <= EXHAUSTIVE_ROWS
-    found: list[_Found] = []
-    coded: list[tuple[SegmentView, ListsView]] = []
-    for part in parts:
-        if part.lists and not is_few:
-            coded.append((part, part.lists))
-        else:
-            found.append(_best(_scored(part, query, np.flatnonzero(part.readable)), n))
+    coded = [(part, part.lists) for part in parts if part.lists and not is_few]
+    others = [part for part in parts if is_few or not part.lists]
+    found = on_all_cores(lambda part: _best(_all_scored(part, query), n), others)
     if coded:
         found += _near(coded, query, n)
     return np.sort(_best(_joined(found), n)[0])
@@ -85,16 +81,16 @@ def _near(
     nearness = [lists.codes.nearness(query) for _, lists in parts]
     chosen = _nearest_lists([lists.counts for _, lists in parts], nearness)
     read = [
-        (part, lists, numbers, near[numbers])
-        for (part, lists), near, numbers in zip(parts, nearness, chosen, strict=True)
+        (part, lists, numbers)
+        for (part, lists), numbers in zip(parts, chosen, strict=True)
         if len(numbers)
     ]
 
     def candidates(
-        one: tuple[SegmentView, ListsView, Int64s, Scores],
+        one: tuple[SegmentView, ListsView, Int64s],
     ) -> tuple[SegmentView, Int64s, Scores]:
-        part, lists, numbers, near = one
-        return part, *lists.codes.candidates(query, numbers, near, lists.mask, of_each)
+        part, lists, numbers = one
+        return part, *lists.codes.candidates(query, numbers, lists.mask, of_each)
 
     found = on_all_cores(candidates, read)
     cut = _nth_best(np.concatenate([about for _, _, about in found]), wanted)
@@ -117,6 +113,10 @@ def _nearest_lists(counts: Sequence[Int64s], nearness: Sequence[Scores]) -> list
     starts = np.cumsum([0, *map(len, counts)])
     ends = np.searchsorted(chosen, starts)
     return [chosen[ends[i] : ends[i + 1]] - starts[i] for i in range(len(counts))]
+
+
+def _all_scored(part: SegmentView, query: FloatVector) -> _Found:
+    return _scored(part, query, np.flatnonzero(part.readable))
 
 
 def _scored(part: SegmentView, query: FloatVector, local: Rows) -> _Found:

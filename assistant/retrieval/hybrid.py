@@ -134,6 +134,7 @@ class HybridRetriever:
                 f"set is {fingerprint!r}; set models.embedder back, or ingest into a new data dir"
             )
             raise IndexMismatchError(message)
+        _require_dimension(index, self._embedder.info.dim)
         self._index = index
         self._views.clear()
 
@@ -195,3 +196,13 @@ def _best_with_ties(scores: Floats, n: int) -> list[int]:
 def _place(found: ReadableChunk) -> tuple[Version, int, Span]:
     """Return where a passage stands, the same for copies of it and in every corpus."""
     return found.document.version, found.chunk.page_index, found.chunk.span
+
+
+def _require_dimension(index: Index, dim: int) -> None:
+    for segment in index.segments.values():
+        if segment.vectors is not None and segment.vectors.matrix.shape[1] != dim:
+            message = (
+                f"the index holds vectors of {segment.vectors.matrix.shape[1]} dimensions, the "
+                f"embedder's have {dim}; {REBUILD}"
+            )
+            raise IndexDamagedError(message)

@@ -71,7 +71,7 @@ def score_fractions(view: View, terms: Sequence[str], *, k1: float, b: float) ->
         n_holding = sum(len(of_part[number][0]) for of_part in entries)
         idfs.append(math.log(1 + (view.n_readable - n_holding + 0.5) / (n_holding + 0.5)))
     most = sum(idf * (k1 + 1) for idf in idfs)
-    rows, values = [np.empty(0, np.int64)], [np.empty(0, np.float64)]
+    rows, values = [np.empty(0, np.int64)], [np.empty(0)]
     for part, of_part in zip(parts, entries, strict=True):
         scores = np.zeros(len(part.readable))
         for idf, (holding, frequencies) in zip(idfs, of_part, strict=True):

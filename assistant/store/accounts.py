@@ -1,4 +1,4 @@
-"""Signing in: passwords, links that work once, and sessions that end."""
+"""Signing in: passwords, links that work once, an identity provider, and sessions that end."""
 
 from __future__ import annotations
 
@@ -20,7 +20,13 @@ from assistant.store.audit import AuditLog, Recording
 from assistant.store.database import Database
 from assistant.store.people import end_sessions, name_key, named, owner_of, readable_set
 from assistant.store.rows import ConversationRow, SessionRow, SignInLinkRow, UserRow
-from assistant.store.types import AuditAction, LinkOwner, SessionSummary, SignInWay
+from assistant.store.types import (
+    AuditAction,
+    LinkOwner,
+    ProviderIdentity,
+    SessionSummary,
+    SignInWay,
+)
 
 SEEN_EVERY_S = 60.0
 """How exactly it is known when a session was last used."""
@@ -28,6 +34,7 @@ NOTING_S = 0.5
 """How long a request waits for that to be stored; a publish may hold the catalog for longer."""
 REFUSED = "name and password do not fit; nobody is told which of them is wrong"
 LINK_REFUSED = "this link was used already, or its time has run out; ask an admin for a new one"
+PROVIDER_REFUSED = "nobody of this account may sign in; an admin adds people"
 MAX_BROWSER_CHARS = 200
 
 
@@ -163,6 +170,58 @@ class Accounts:
             if user is None or user.suspended or user.password_hash != stored:
                 raise SignInRefusedError(REFUSED)
             return self._begin(recording, user, SignInWay.PASSWORD, browser, address)
+
+    def sign_in_by_provider(self, identity: ProviderIdentity, *, browser: str, address: str) -> str:
+        """Sign in who an identity provider has vouched for; return the secret of the new session.
+
+        The first time, the identity is linked to the person who was added under its name and is
+        linked to none yet; from then on the name counts for nothing.
+
+        Raises:
+            SignInRefusedError: nobody is known by it, or the person is suspended.
+        """
+        with self._database.reading() as session:
+            row = _of_identity(session, identity)
+            known = None if row is None or row.suspended else row.id
+            name = "" if row is None else row.name
+        if known is None:
+            shown = {} if identity.name is None else {"account": identity.name}
+            self.note_provider_failure("not allowed", address=address, user=name, **shown)
+            raise SignInRefusedError(PROVIDER_REFUSED)
+        with self._audit.recording(name) as recording:
+            user = _of_identity(recording.session, identity)
+            if user is None or user.suspended or user.id != known:
+                raise SignInRefusedError(PROVIDER_REFUSED)
+            if user.subject is None:
+                user.subject = identity.subject
+                recording.note(
+                    AuditAction.ACCOUNT_LINKED,
+                    user.name,
+                    account=identity.name,
+                    identity=identity.subject,
+                )
+            return self._begin(recording, user, SignInWay.PROVIDER, browser, address)
+
+    def is_linked(self, subject: str) -> bool:
+        """Tell whether an identity provider's subject belongs to somebody."""
+        with self._database.reading() as session:
+            wanted = select(UserRow.id).where(UserRow.subject == subject)
+            return session.scalar(wanted) is not None
+
+    def note_provider_failure(
+        self, reason: str, *, address: str, user: str = "", **details: str
+    ) -> None:
+        """Record that somebody came from the identity provider, and was not signed in."""
+        by = SignInWay.PROVIDER.value
+        self._audit.note(
+            SOMEBODY,
+            AuditAction.SIGN_IN_FAILED,
+            user,
+            by=by,
+            reason=reason,
+            address=address,
+            **details,
+        )
 
     def _begin(
         self, recording: Recording, user: UserRow, way: SignInWay, browser: str, address: str
@@ -326,6 +385,20 @@ def _find(session: Session, name: str) -> UserRow | None:
     """Return the person who signs in under this name: as it is, or but for capitals."""
     exact = session.scalar(select(UserRow).where(UserRow.name == name))
     return exact or session.scalar(select(UserRow).where(UserRow.key == name_key(name.strip())))
+
+
+def _of_identity(session: Session, identity: ProviderIdentity) -> UserRow | None:
+    """Return who is linked to an identity; where nobody is, whom it may be linked to."""
+    linked = session.scalar(select(UserRow).where(UserRow.subject == identity.subject))
+    if linked is not None or identity.name is None:
+        return linked
+    row = session.scalar(select(UserRow).where(UserRow.name == identity.name))
+    if row is None and identity.name.isascii():
+        # But for capitals, of ASCII only: that others fold to the same letters makes two mailboxes
+        # neither one nor the same person's.
+        row = session.scalar(select(UserRow).where(UserRow.key == identity.name.lower()))
+        row = row if row is not None and row.name.isascii() else None
+    return row if row is not None and row.subject is None else None
 
 
 def _hash(secret: str) -> str:

@@ -96,7 +96,7 @@ class AuditLog:
                 if self._anchored_id() < entry_id:
                     text = json.dumps({"id": entry_id, "hash": entry_hash})
                     write_durably(self._anchor.parent, [text.encode()], self._anchor.name)
-        except StoreError as error:
+        except (StoreError, OSError) as error:
             _LOG.error("the audit log's anchor lags behind: %s", error)
 
     def _anchored_id(self) -> int:
@@ -177,14 +177,15 @@ class AuditLog:
 def _chain_problems(session: Session, anchor_id: int, anchor_hash: str) -> tuple[str, ...]:
     before, expected_id = FIRST, 1
     found_anchor = anchor_id == 0  # none was written yet
-    for row in session.scalars(_by_age().execution_options(yield_per=1000)):
-        if row.id != expected_id:
-            return (f"the audit log lacks entry {expected_id}",)
-        if row.hash != _hash(before, row):
-            return (f"entry {row.id} of the audit log is not what was written",)
-        if row.id == anchor_id:
-            found_anchor = row.hash == anchor_hash
-        before, expected_id = row.hash, expected_id + 1
+    with session.scalars(_by_age().execution_options(yield_per=1000)) as rows:
+        for row in rows:
+            if row.id != expected_id:
+                return (f"the audit log lacks entry {expected_id}",)
+            if row.hash != _hash(before, row):
+                return (f"entry {row.id} of the audit log is not what was written",)
+            if row.id == anchor_id:
+                found_anchor = row.hash == anchor_hash
+            before, expected_id = row.hash, expected_id + 1
     if not found_anchor:
         n_held = expected_id - 1
         return (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ import numpy as np
 from sqlalchemy import Select, and_, func, select
 
 from assistant.access import OPERATOR, ReadableSet
-from assistant.errors import IndexDamagedError, StoreError, UnknownNameError, WriterBusyError
+from assistant.errors import IndexDamagedError, UnknownNameError, WriterBusyError
 from assistant.settings import SignInSettings
 from assistant.store import queries
 from assistant.store.accounts import Accounts
@@ -20,6 +20,7 @@ from assistant.store.audit import AuditLog
 from assistant.store.blocks import KeptBlocks
 from assistant.store.conversations import Conversations
 from assistant.store.database import Database
+from assistant.store.deletion_check import DeletionCheck
 from assistant.store.documents import (
     chunk_selection,
     document_selection,
@@ -28,14 +29,21 @@ from assistant.store.documents import (
     readable_chunk,
     summary,
 )
+from assistant.store.evaluated import EvaluatedReplies
+from assistant.store.examination import Examination
+from assistant.store.files import said_of_disk
+from assistant.store.hidden import hidden_passages
 from assistant.store.index import Index
 from assistant.store.jobs import Jobs
 from assistant.store.layout import Layout
 from assistant.store.lock import ProcessLock
+from assistant.store.named_files import named_originals
+from assistant.store.opening import open_database
 from assistant.store.originals import Originals
 from assistant.store.people import People, collection_id
 from assistant.store.people_editor import PeopleEditor
 from assistant.store.postings import Int64s
+from assistant.store.queue_control import QueueControl
 from assistant.store.rows import (
     Base,
     ChunkRow,
@@ -45,11 +53,13 @@ from assistant.store.rows import (
     GenerationRow,
     PageRow,
     RejectionRow,
+    ScannedPageRow,
     SegmentRow,
     SourceRow,
     VersionRow,
 )
-from assistant.store.segments import REBUILD, IndexFolder, Segment, SegmentFiles
+from assistant.store.scans import page_scan
+from assistant.store.segments import REBUILD, IndexFolder, Segment, SegmentFiles, are_unit
 from assistant.store.stored_chunks import count_unembedded, first_unembedded
 from assistant.store.traces import Footprint, Traces, footprint, traces
 from assistant.store.types import (
@@ -60,16 +70,22 @@ from assistant.store.types import (
     DocumentsFound,
     DocumentSummary,
     DocumentVersion,
+    HiddenPassages,
     KnownFile,
     ReadableChunk,
     RejectedFile,
     StoredChunk,
     StoredPage,
 )
+from assistant.store.watched import WatchedFolders
 from assistant.types import ChunkId, DocumentId, Version
 
 MIGRATION_WAIT_S = 60.0
 MIGRATION_POLL_S = 0.2
+_SCAN_OF_PAGE = and_(
+    ScannedPageRow.content_id == PageRow.content_id,
+    ScannedPageRow.page_index == PageRow.page_index,
+)
 
 
 @contextmanager
@@ -94,25 +110,15 @@ def _migrate(layout: Layout, database: Database) -> None:
     deadline = time.monotonic() + MIGRATION_WAIT_S
     while database.needs_migration():
         try:
-            with ProcessLock(layout.lock, wait_s=MIGRATION_POLL_S):
+            with (
+                said_of_disk(layout.root),
+                ProcessLock(layout.lock, wait_s=MIGRATION_POLL_S),
+            ):
                 database.migrate()
         except WriterBusyError:
             # A writer migrates first, then may hold the lock for hours: only the schema matters.
             if time.monotonic() >= deadline:
                 raise
-
-
-def open_database(layout: Layout) -> Database:
-    """Return the database of a data dir, whose folder is made when missing."""
-    try:
-        layout.root.mkdir(parents=True, exist_ok=True, mode=0o700)
-    except OSError as error:
-        message = (
-            f"the data dir {str(layout.root)!r} cannot be made ({error.strerror}); "
-            "give another --data-dir or its rights to this user"
-        )
-        raise StoreError(message) from error
-    return Database(layout.catalog)
 
 
 class Catalog:
@@ -121,9 +127,13 @@ class Catalog:
     Attributes:
         conversations: What people asked; read and written beside the one writer of documents.
         jobs: Work left for that writer.
+        queue: Pauses that work, and clears it of what was put aside.
+        watched: How the folders that are followed are doing.
         blocks: Passages that the generator keeps computed.
         people: Who there is, and who may read what.
         audit: What people did.
+        examination: What is wrong with the files that the catalog names.
+        deletions: What was deleted, and the proof that it is gone.
     """
 
     def __init__(self, layout: Layout, database: Database) -> None:
@@ -135,6 +145,11 @@ class Catalog:
         self.jobs = Jobs(database)
         self.people = People(database)
         self.audit = AuditLog(database, layout.audit_anchor)
+        self.queue = QueueControl(database, self.audit)
+        self.watched = WatchedFolders(database)
+        self.examination = Examination(database, layout)
+        self.deletions = DeletionCheck(database, layout, self.traces, self.examination)
+        self._evaluated = EvaluatedReplies(layout.evaluations)
 
     def edit_people(self, by: str) -> PeopleEditor:
         """Return what changes people, groups, collections and grants, in somebody's name."""
@@ -205,7 +220,7 @@ class Catalog:
     def footprint(self, document_id: DocumentId) -> Footprint:
         """Return the ids of all that belongs to a document, to look for them once it is deleted."""
         with self._database.reading() as session:
-            return footprint(session, document_id)
+            return footprint(session, [document_id])
 
     def traces(self, of: Footprint) -> Traces:
         """Return what is held of a document now, in every store and file.
@@ -215,7 +230,7 @@ class Catalog:
         """
         index = self.open_index(reuse={})
         with self._database.reading() as session:
-            return traces(session, index, self._originals, self.blocks, of)
+            return traces(session, index, self._originals, self.blocks, self._evaluated, of)
 
     def document(self, document_id: DocumentId, readable: ReadableSet) -> DocumentDetail:
         """Return a document with its versions and the pages of the current one.
@@ -231,12 +246,18 @@ class Catalog:
                 raise UnknownNameError(message)
             versions = session.execute(
                 select(ContentRow.sha256, ContentRow.id, VersionRow.added_at)
-                .join(VersionRow, VersionRow.content_id == ContentRow.id)
+                .join(VersionRow)
                 .where(VersionRow.document_id == document_id)
                 .order_by(VersionRow.ordinal)
             ).all()
             pages = session.execute(
-                select(PageRow.page_index, PageRow.page_number, PageRow.text)
+                select(
+                    PageRow.page_index,
+                    PageRow.page_number,
+                    PageRow.text,
+                    ScannedPageRow.confidence,
+                )
+                .outerjoin(ScannedPageRow, _SCAN_OF_PAGE)
                 .where(PageRow.content_id == found.content_id)
                 .order_by(PageRow.page_index)
             )
@@ -247,10 +268,32 @@ class Catalog:
                     for sha256, content_id, added in versions
                 ),
                 pages=tuple(
-                    StoredPage(page_index=index, page_number=number, text=text)
-                    for index, number, text in pages
+                    StoredPage(
+                        page_index=index,
+                        page_number=number,
+                        text=text,
+                        scan_confidence=confidence,
+                    )
+                    for index, number, text, confidence in pages
                 ),
             )
+
+    def hidden_passages(self, document_id: DocumentId, readable: ReadableSet) -> HiddenPassages:
+        """Return what no reader sees of a document's current version, and whether it answers.
+
+        Raises:
+            UnknownNameError: no such document that the reader may see.
+        """
+        with self._database.reading() as session:
+            content_id = session.scalar(
+                select(DocumentRow.content_id).where(
+                    DocumentRow.id == document_id, queries.readable_document(readable)
+                )
+            )
+            if content_id is None:
+                message = f"no document {document_id!r}; `plinth docs list` shows the ids"
+                raise UnknownNameError(message)
+            return hidden_passages(session, content_id)
 
     def page_text(self, content_id: int, page_index: int, readable: ReadableSet) -> str:
         """Return a page's text, also of an earlier version: citations stay readable.
@@ -260,7 +303,7 @@ class Catalog:
         """
         links = (
             select(VersionRow.content_id)
-            .join(DocumentRow, DocumentRow.id == VersionRow.document_id)
+            .join(DocumentRow)
             .where(queries.readable_document(readable))
         )
         with self._database.reading() as session:
@@ -285,17 +328,12 @@ class Catalog:
             UnknownNameError: no such chunk in a version of a document that the reader may see.
         """
         selection = (
-            select(PageRow, ContentRow)
-            .join(ContentRow, ContentRow.id == PageRow.content_id)
-            .join(
-                ChunkRow,
-                and_(
-                    ChunkRow.content_id == PageRow.content_id,
-                    ChunkRow.page_index == PageRow.page_index,
-                ),
-            )
-            .join(VersionRow, VersionRow.content_id == PageRow.content_id)
-            .join(DocumentRow, DocumentRow.id == VersionRow.document_id)
+            select(PageRow, ContentRow, ScannedPageRow)
+            .join(ContentRow)
+            .join(ChunkRow)
+            .join(VersionRow)
+            .join(DocumentRow)
+            .outerjoin(ScannedPageRow, _SCAN_OF_PAGE)
             .where(
                 ChunkRow.id == chunk_id,
                 DocumentRow.id == document_id,
@@ -308,13 +346,17 @@ class Catalog:
             if found is None:
                 message = f"no passage {chunk_id} in document {document_id!r}; it may be deleted"
                 raise UnknownNameError(message)
-            page, content = found
+            page, content, scan = found
             return CitedPage(
                 page=StoredPage(
-                    page_index=page.page_index, page_number=page.page_number, text=page.text
+                    page_index=page.page_index,
+                    page_number=page.page_number,
+                    text=page.text,
+                    scan_confidence=None if scan is None else scan.confidence,
                 ),
                 version=Version(content.sha256),
                 media_type=content.media_type,
+                scan=None if scan is None else page_scan(scan.confidence, scan.words),
             )
 
     # Chunks
@@ -405,6 +447,11 @@ class Catalog:
         path = self._originals.path(version)
         return path if path.exists() else None
 
+    def named_originals(self) -> tuple[Version, ...]:
+        """Return the versions whose bytes are kept, those of earlier versions included, sorted."""
+        with self._database.reading() as session:
+            return named_originals(session)
+
     def rejected_files(self) -> tuple[RejectedFile, ...]:
         """Return all files remembered as rejected, by collection, path, source."""
         selection = (
@@ -462,6 +509,10 @@ class Catalog:
                     continue  # a writer published and cleaned up meanwhile
                 message = f"index file {error.filename!r} is missing; {REBUILD}"
                 raise IndexDamagedError(message) from error
+            dims = {one.vectors.matrix.shape[1] for one in segments.values() if one.vectors}
+            if len(dims) > 1:
+                message = f"the index holds vectors of different dimensions; {REBUILD}"
+                raise IndexDamagedError(message)
             return Index(generation.id, generation.embedder_fingerprint, segments)
 
     def counts(self) -> CorpusCounts:
@@ -483,16 +534,31 @@ class Catalog:
                 n_segments=count(SegmentRow),
             )
 
+    def copy_to(self, path: Path, on_progress: Callable[[], None] = lambda: None) -> None:
+        """Write one state of the catalog into a new file; see `Database.copy_to`."""
+        self._database.copy_to(path, on_progress)
+
     def problems(self) -> tuple[str, ...]:
         """Return what is wrong with the catalog and the index; empty if nothing is."""
-        found = list(self._database.problems())
+        return (*self.row_problems(), *self.index_problems())
+
+    def row_problems(self) -> tuple[str, ...]:
+        """Return what is wrong with the catalog itself; only a backup can help."""
+        return self._database.problems()
+
+    def index_problems(self) -> tuple[str, ...]:
+        """Return what is wrong with the index; it can be made anew."""
+        found: list[str] = []
         try:
             index = self.open_index(reuse={})
         except IndexDamagedError as error:
-            return (*found, str(error))
+            return (str(error),)
         generation, live = self.live_chunk_ids(OPERATOR)
         held = [segment.chunk_ids for segment in index.segments.values()]
         n_missing = len(np.setdiff1d(live, np.concatenate([live[:0], *held])))
         if n_missing and generation == index.generation:
             found.append(f"{n_missing} chunks are missing from the index; {REBUILD}")
+        vectors = [one.vectors for one in index.segments.values() if one.vectors]
+        if not all(are_unit(one.matrix).all() for one in vectors):
+            found.append(f"the index holds vectors that are not of unit length; {REBUILD}")
         return tuple(found)

@@ -14,6 +14,8 @@ class Change(StrEnum):
 
     DELETE_DOCUMENT = "delete_document"
     REMOVE_COLLECTION = "remove_collection"
+    USE_HIDDEN_TEXT = "use_hidden_text"
+    LEAVE_OUT_HIDDEN_TEXT = "leave_out_hidden_text"
 
 
 def apply_change(writer: CatalogWriter, change: Change, arguments: Mapping[str, str]) -> None:
@@ -32,3 +34,7 @@ def apply_change(writer: CatalogWriter, change: Change, arguments: Mapping[str, 
             writer.delete_document(DocumentId(arguments["document_id"]))
         case Change.REMOVE_COLLECTION:
             writer.remove_collection(arguments["name"])
+        case Change.USE_HIDDEN_TEXT:
+            writer.use_hidden_text(DocumentId(arguments["document_id"]))
+        case Change.LEAVE_OUT_HIDDEN_TEXT:
+            writer.leave_out_hidden_text(DocumentId(arguments["document_id"]))

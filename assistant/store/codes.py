@@ -78,14 +78,13 @@ class Codes:
         return Mask(faiss.SearchParametersIVF(sel=selector, nprobe=len(self.centroids)))
 
     def candidates(
-        self, query: FloatVector, lists: Int64s, nearness: Scores, mask: Mask, n: int
+        self, query: FloatVector, lists: Int64s, mask: Mask, n: int
     ) -> tuple[Int64s, Scores]:
         """Return about the `n` nearest readable rows of some lists, and about their scores.
 
         Args:
             query: Unit vector, shape [dim].
             lists: At least one.
-            nearness: Of those lists.
             mask: Of the reader.
             n: At least 1.
         """
@@ -94,8 +93,10 @@ class Codes:
         rows, scores = np.empty(n, np.int64), np.empty(n, np.float32)
         asked = np.ascontiguousarray(query, dtype=np.float32)
         # All lists are named: the mask fixes their number. One with a negative name is not read.
+        # How near they are does not count: codes are of the vectors, not of what is left of them
+        # beside a centroid.
         named, near = np.full(n_lists, -1, np.int64), np.zeros(n_lists, np.float32)
-        named[: len(lists)], near[: len(lists)] = lists, nearness
+        named[: len(lists)] = lists
         where = (pointer(named), pointer(near), pointer(scores), pointer(rows))
         self.index.search_preassigned_c(1, pointer(asked), n, *where, False, mask.parameters)
         found = rows >= 0

@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Select, delete, func, select
 from sqlalchemy.orm import Session
 
-from assistant.access import ReadableSet
+from assistant.access import OPERATOR, ReadableSet
 from assistant.errors import UnknownNameError
 from assistant.reply_json import document_ids, without_documents, without_resolution
 from assistant.store.database import Database
@@ -37,10 +37,9 @@ class Conversations:
 
     def list(self, owner: str) -> tuple[ConversationSummary, ...]:
         """Return an owner's conversations, latest first."""
-        n_turns = func.count(TurnRow.id)
         selection = (
-            select(ConversationRow, n_turns)
-            .join(TurnRow, TurnRow.conversation_id == ConversationRow.id)
+            select(ConversationRow, func.count())
+            .join(TurnRow)
             .where(ConversationRow.owner == owner)
             .group_by(ConversationRow.id)
             .order_by(ConversationRow.updated_at.desc(), func.max(TurnRow.id).desc())
@@ -88,6 +87,8 @@ class Conversations:
     ) -> tuple[str, int]:
         """Add a turn, to a new conversation where no id is given.
 
+        What documents say that are not there any more is taken out.
+
         Args:
             conversation_id: Of one of the owner's conversations, or None.
             owner: Who asked.
@@ -110,19 +111,21 @@ class Conversations:
             else:
                 conversation = _owned(session, conversation_id, owner)
                 conversation.updated_at = now()
+            shown = document_ids(reply)
+            # Deleted while the question was answered.
+            gone = shown - readable_ids(session, shown, OPERATOR)
             turn = TurnRow(
                 conversation_id=conversation.id,
                 question=question,
-                reply=dict(reply),
+                reply=without_documents(reply, gone),
                 asked_at=now(),
-                feedback=None,
                 comment="",
             )
             session.add(turn)
             session.flush()
             session.add_all(
                 TurnDocumentRow(turn_id=turn.id, document_id=document_id)
-                for document_id in sorted(document_ids(reply))
+                for document_id in sorted(shown - gone)
             )
             return conversation.id, turn.id
 
@@ -135,10 +138,13 @@ class Conversations:
             UnknownNameError: the owner has no such turn.
         """
         with self._database.writing() as session:
-            turn = session.get(TurnRow, turn_id)
+            turn = session.scalar(
+                select(TurnRow)
+                .join(ConversationRow)
+                .where(TurnRow.id == turn_id, ConversationRow.owner == owner)
+            )
             if turn is None:
                 raise _unknown("turn", turn_id)
-            _owned(session, turn.conversation_id, owner)
             turn.feedback = None if feedback is None else feedback.value
             turn.comment = comment
 

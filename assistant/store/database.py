@@ -1,85 +1,68 @@
-"""The SQLite file: connections that keep their promises, short sessions, migrations at opening."""
+"""The seam to the SQL database that holds the catalog: short sessions, migrations at opening."""
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Iterator
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy import Connection, Engine, event, inspect, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from assistant.errors import SchemaTooNewError, StoreError
 
-HEAD = "0005"
+HEAD = "0009"
 """The newest schema revision; equals the head of `migrations/versions`."""
-BUSY_TIMEOUT_MS = 60_000
-"""A publish that merges the largest segments writes for some ten seconds."""
-WAL_RESET_FIXED = (3, 51, 3)
-"""Earlier SQLite can corrupt a write-ahead log when connections reset it at the same time."""
+_WRITES = "plinth_writes"
 
 
-def _driver() -> ModuleType:
-    try:
-        from pysqlite3 import dbapi2  # brings a newer SQLite than most systems have
-    except ImportError:
-        return sqlite3
-    return dbapi2  # type: ignore[no-any-return]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Freed:
+    """What deleted rows left outside the tables."""
+
+    looked_at: str
+    n_pages: int
+    """Of the file, on its list of freed pages, that are not all zeros."""
+    n_journal_bytes: int
+    """Not yet part of the file; more than 0 while somebody writes."""
 
 
-class Database:
-    """One SQLite file. Thread-safe; close it when done.
+class Database(ABC):
+    """One catalog. Thread-safe; close it when done.
+
+    What every implementation promises: what is committed survives a power cut, on a disk that keeps
+    what it says it keeps, and settings of the database that would break this are refused with the
+    first connection; whoever writes, writes alone, so no update is lost; an id of a collection, a
+    person, a content, a chunk, a generation, a turn or a job is never given a second time. Errors
+    hold neither values of rows nor passwords.
 
     Args:
-        path: The file; made when missing, its folder must exist.
+        engine: Of the implementation's dialect.
+        called: What messages call the database.
+        driver_error: Root of the driver's errors.
+
+    Attributes:
+        called: The same.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        driver = _driver()
-        wal = driver.sqlite_version_info >= WAL_RESET_FIXED
-        self._journal = "wal" if wal else "delete"
-        self._engine: Engine = create_engine(
-            f"sqlite:///{path}",
-            module=driver,
-            hide_parameters=True,  # document text stays out of errors and logs
-        )
-        event.listen(self._engine, "connect", self._configure)
-        event.listen(self._engine, "begin", _begin)
-        self._writing_engine = self._engine.execution_options(plinth_begin="IMMEDIATE")
-
-    def _configure(self, connection: Any, _record: object) -> None:
-        # The driver must not begin transactions by itself: `_begin` does.
-        connection.isolation_level = None
-        cursor = connection.cursor()
-        wanted = {
-            "busy_timeout": BUSY_TIMEOUT_MS,
-            "journal_mode": self._journal,
-            "synchronous": 2,
-            "foreign_keys": 1,
-            "secure_delete": 1,
-        }
-        for pragma, value in wanted.items():
-            cursor.execute(f"PRAGMA {pragma}={value}")
-            (actual,) = cursor.execute(f"PRAGMA {pragma}").fetchone()
-            if actual != value:
-                message = (
-                    f"cannot open {str(self._path)!r}: SQLite keeps {pragma} at {actual!r} instead "
-                    f"of {value!r} here; put the data dir on a local disk"
-                )
-                raise StoreError(message)
-        cursor.close()
+    def __init__(self, engine: Engine, called: str, driver_error: type[Exception]) -> None:
+        self._engine = engine
+        self.called = called
+        self._driver_error = driver_error
+        event.listen(engine, "connect", self._configure)
+        event.listen(engine, "begin", self._begin)
+        self._writing_engine = engine.execution_options(**{_WRITES: True})
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
-        """Give a session that sees one state of the catalog; keep it short.
+        """Give a session that sees one state of the catalog and can change nothing; keep it short.
 
         Raises:
-            StoreError: the file cannot be read.
+            StoreError: the catalog cannot be read.
         """
         with self._translated("read"), Session(self._engine) as session:
             yield session
@@ -89,7 +72,7 @@ class Database:
         """Give a session that nobody writes beside; all of it is committed at the end, or none.
 
         Raises:
-            StoreError: the file cannot be written.
+            StoreError: the catalog cannot be written.
         """
         with (
             self._translated("write"),
@@ -99,88 +82,107 @@ class Database:
             yield session
 
     def migrate(self) -> None:
-        """Bring the schema to `HEAD`; the caller holds the writer's lock.
+        """Bring the schema to `HEAD`, all of it or nothing; the caller holds the writer's lock.
 
         Raises:
-            SchemaTooNewError: a later Plinth wrote the file.
+            SchemaTooNewError: a later Plinth wrote the catalog.
+            StoreError: it is another data dir's.
         """
-        with self._translated("migrate"), self._engine.connect() as connection:
-            if self._revision(connection) == HEAD:
-                return
-            from assistant.store.migrations.upgrade import upgrade  # alembic takes a while
-
-            connection.rollback()
-            # Rebuilding a table drops the rows that refer to it while foreign keys are on, and
-            # the switch works outside a transaction only.
-            raw: Any = connection.connection.dbapi_connection
-            raw.execute("PRAGMA foreign_keys=OFF")
-            try:
-                with connection.begin():
-                    upgrade(connection)
-                    broken = connection.execute(text("PRAGMA foreign_key_check")).all()
-                    if broken:
-                        message = (
-                            f"cannot migrate {str(self._path)!r}: {len(broken)} rows would refer "
-                            "to nothing; restore a backup and report this"
-                        )
-                        raise StoreError(message)
-            finally:
-                raw.execute("PRAGMA foreign_keys=ON")
+        with self._translated("migrate"), self._writing_engine.connect() as connection:
+            if not self._is_current(connection):
+                connection.rollback()
+                self._upgrade(connection)
 
     def needs_migration(self) -> bool:
         """Tell whether the schema differs from `HEAD`.
 
         Raises:
-            SchemaTooNewError: a later Plinth wrote the file.
+            SchemaTooNewError: a later Plinth wrote the catalog.
+            StoreError: it is another data dir's.
         """
         with self._translated("read"), self._engine.connect() as connection:
-            return self._revision(connection) != HEAD
-
-    def _revision(self, connection: Connection) -> str | None:
-        tables = "SELECT count(*) FROM sqlite_master WHERE name = 'alembic_version'"
-        if not connection.scalar(text(tables)):
-            return None
-        revision: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
-        if revision is not None and revision > HEAD:
-            message = (
-                f"cannot open {str(self._path)!r}: its schema {revision!r} is later than this "
-                f"Plinth's {HEAD!r}; use the newer Plinth"
-            )
-            raise SchemaTooNewError(message)
-        return revision
-
-    def forget_deleted(self) -> None:
-        """Overwrite what deleted rows left in the write-ahead log, where no reader needs it."""
-        with self._translated("write"), self._engine.connect() as connection:
-            raw: Any = connection.connection.dbapi_connection
-            raw.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-
-    def problems(self) -> tuple[str, ...]:
-        """Return what SQLite finds wrong with the file; empty for a sound one."""
-        with self._translated("check"), self._engine.connect() as connection:
-            found = [str(row[0]) for row in connection.execute(text("PRAGMA quick_check"))]
-            orphans = connection.execute(text("PRAGMA foreign_key_check")).all()
-        problems = [line for line in found if line != "ok"]
-        problems += [f"a row of {row[0]} refers to nothing" for row in orphans]
-        return tuple(problems)
+            return not self._is_current(connection)
 
     def close(self) -> None:
         """Close all connections."""
         self._engine.dispose()
 
+    @abstractmethod
+    def is_missing(self) -> bool:
+        """Tell whether there is no catalog yet; makes none."""
+
+    @abstractmethod
+    def forget_deleted(self) -> None:
+        """Overwrite what deleted rows left outside the tables, as far as this program can."""
+
+    @abstractmethod
+    def freed(self) -> Freed:
+        """Look at what deleted rows left outside the tables."""
+
+    @abstractmethod
+    def overwrite_freed(self) -> bool:
+        """Overwrite what `freed` counts, if there is any; tell whether there was."""
+
+    @abstractmethod
+    def copy_to(self, path: Path, on_progress: Callable[[], None] = lambda: None) -> None:
+        """Write one state of the catalog into a new SQLite file, while others read and write.
+
+        Args:
+            path: The file; what is there is overwritten.
+            on_progress: Called now and then; what it raises ends the copying.
+
+        Raises:
+            StoreError: the catalog cannot be read, or the copy not be written.
+        """
+
+    @abstractmethod
+    def problems(self) -> tuple[str, ...]:
+        """Return what the database finds wrong with the catalog; empty for a sound one."""
+
+    def _is_current(self, connection: Connection) -> bool:
+        return self._revision(connection) == HEAD
+
+    def _revision(self, connection: Connection) -> str | None:
+        if not inspect(connection).has_table("alembic_version"):
+            return None
+        revision: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
+        if revision is not None and revision > HEAD:
+            message = (
+                f"cannot open {self.called!r}: its schema {revision!r} is later than this "
+                f"Plinth's {HEAD!r}; use the newer Plinth"
+            )
+            raise SchemaTooNewError(message)
+        return revision
+
     @contextmanager
     def _translated(self, doing: str) -> Iterator[None]:
         try:
             yield
-        except SQLAlchemyError as error:
-            cause = getattr(error, "orig", None) or error
-            message = (
-                f"cannot {doing} {str(self._path)!r}: {cause}; check the disk's space and "
-                "permissions, or restore a backup"
-            )
-            raise StoreError(message) from error
+        except (SQLAlchemyError, self._driver_error) as error:
+            cause, what_to_do = self._explained(getattr(error, "orig", None) or error)
+            message = f"cannot {doing} {self.called!r}: {cause}; {what_to_do}"
+            raise StoreError(message) from self._shown(error)
 
+    @staticmethod
+    def _is_writing(connection: Connection) -> bool:
+        return bool(connection.get_execution_options().get(_WRITES))
 
-def _begin(connection: Connection) -> None:
-    mode = connection.get_execution_options().get("plinth_begin", "DEFERRED")
-    connection.exec_driver_sql(f"BEGIN {mode}")
+    @abstractmethod
+    def _configure(self, connection: Any, record: object) -> None:
+        """Have a new connection of the driver keep the promises, or refuse it."""
+
+    @abstractmethod
+    def _begin(self, connection: Connection) -> None:
+        """Begin a transaction; see `_is_writing`."""
+
+    @abstractmethod
+    def _upgrade(self, connection: Connection) -> None:
+        """Bring the schema to `HEAD` in one transaction."""
+
+    @abstractmethod
+    def _explained(self, error: BaseException) -> tuple[str, str]:
+        """Return what an error of the driver says, without values, and what to do about it."""
+
+    @abstractmethod
+    def _shown(self, error: Exception) -> Exception | None:
+        """Return the error that logs may show as the cause; None where it holds values."""

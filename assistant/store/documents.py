@@ -8,6 +8,7 @@ from sqlalchemy import Row, Select, and_, func, or_, select
 from sqlalchemy.orm import Session
 
 from assistant.access import ReadableSet
+from assistant.store.hidden import WITH_HIDDEN
 from assistant.store.queries import readable_document
 from assistant.store.rows import (
     ChunkRow,
@@ -122,6 +123,7 @@ def chunk_selection(readable: ReadableSet) -> Select[*tuple[Any, ...]]:
             ContentRow.sha256,
             DocumentRow.id.label("document_id"),
             DocumentRow.path,
+            DocumentRow.batch,
             CollectionRow.name.label("collection"),
         )
         .join(ContentRow, ContentRow.id == ChunkRow.content_id)
@@ -136,7 +138,7 @@ def chunk_selection(readable: ReadableSet) -> Select[*tuple[Any, ...]]:
         .join(SourceRow, SourceRow.id == DocumentRow.source_id)
         .join(CollectionRow, CollectionRow.id == SourceRow.collection_id)
         .where(readable_document(readable))
-        .order_by(DocumentRow.path, CollectionRow.name, SourceRow.root)
+        .order_by(DocumentRow.path, CollectionRow.name, SourceRow.root, ChunkRow.id)
     )
 
 
@@ -159,6 +161,7 @@ def readable_chunk(row: Row[Any]) -> ReadableChunk:
             version=Version(row.sha256),
             collection=row.collection,
             effective_date=row.date,
+            batch=row.batch,
         ),
     )
 
@@ -178,7 +181,7 @@ def known_files(session: Session, collection: str, source: str) -> dict[str, Kno
     known = {
         document.path: KnownFile(
             sha256=Version(content.sha256),
-            recipe=content.recipe,
+            recipe=content.recipe.removesuffix(WITH_HIDDEN),
             document_id=DocumentId(document.id),
             n_pages=content.n_pages,
             n_chunks=content.n_chunks,

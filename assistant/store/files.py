@@ -2,16 +2,41 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
+import shutil
 import tempfile
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from assistant.errors import StoreError
+from assistant.errors import StoreError, WriterBusyError
 
 TEMPORARY_SUFFIX = ".partial"
+
+
+@contextmanager
+def said_of_disk(folder: Path, *, passing: tuple[type[OSError], ...] = ()) -> Iterator[None]:
+    """Say what the disk refuses inside `folder`, in words for people.
+
+    Args:
+        folder: Named where the system names no file.
+        passing: Errors that mean something else here.
+
+    Raises:
+        StoreError: instead of any other error of the system.
+    """
+    try:
+        yield
+    except passing:
+        raise
+    except OSError as error:
+        message = (
+            f"cannot use {str(error.filename or folder)!r}: {error.strerror or error}; check the "
+            "disk's space and permissions, and try again"
+        )
+        raise StoreError(message) from error
 
 
 def write_durably(
@@ -46,16 +71,62 @@ def write_durably(
             path = folder / name.format(sha256=sha256, prefix=sha256[:2])
             if path.parent != folder:
                 path.parent.mkdir(exist_ok=True)
-                _sync_folder(folder)
+                sync_folder(folder)
             Path(temporary).replace(path)
         except BaseException:
             Path(temporary).unlink(missing_ok=True)
             raise
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
     except OSError as error:
         message = f"cannot write into {str(folder)!r}: {error.strerror}; check the disk's space"
         raise StoreError(message) from error
     return path, sha256
+
+
+@contextmanager
+def work_folder(target: Path) -> Iterator[Path]:
+    """Give an empty private folder beside what is to be made in it; it goes at the end.
+
+    What is ready is renamed into its place; the folder itself may be, too. What a killed process
+    left is removed when the same is made again.
+
+    Args:
+        target: What is to be made; its folder exists.
+
+    Raises:
+        WriterBusyError: another process is making the same.
+        StoreError: the folder belongs to somebody else.
+        OSError: the disk refuses.
+    """
+    folder = target.with_name(f".{target.name}{TEMPORARY_SUFFIX}")
+    folder.mkdir(mode=0o700, exist_ok=True)
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        if os.fstat(fd).st_uid != os.geteuid():
+            raise StoreError(f"{str(folder)!r} belongs to somebody else; remove it or rename it")
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            message = f"another process is making {str(target)!r}; wait until it is done"
+            raise WriterBusyError(message) from error
+        try:
+            os.fchmod(fd, 0o700)
+            for path in folder.iterdir():
+                _remove(path)
+            yield folder
+        finally:
+            with suppress(OSError):
+                if folder.stat().st_ino == os.fstat(fd).st_ino:  # else it has been renamed
+                    shutil.rmtree(folder)
+    finally:
+        os.close(fd)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink()
 
 
 _Identity = tuple[int, int, int, int, int]
@@ -100,7 +171,8 @@ def _identity(fd: int) -> _Identity:
     return stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Have the disk hold the names in a folder, those that came and those that went."""
     fd = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(fd)

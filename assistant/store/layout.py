@@ -15,8 +15,23 @@ class Layout:
 
     @property
     def catalog(self) -> Path:
-        """The SQL catalog: the truth."""
+        """The SQL catalog, the truth; unless that is in PostgreSQL."""
         return self.root / "catalog.sqlite"
+
+    @property
+    def catalog_id(self) -> Path:
+        """Of a data dir whose catalog is in PostgreSQL: what that database knows it by."""
+        return self.root / "catalog.id"
+
+    @property
+    def settings(self) -> Path:
+        """What the operator set."""
+        return self.root / "plinth.toml"
+
+    @property
+    def evaluations(self) -> Path:
+        """Runs of evaluations, and the suites that were uploaded."""
+        return self.root / "evals"
 
     @property
     def index(self) -> Path:
@@ -42,6 +57,11 @@ class Layout:
     def audit_anchor(self) -> Path:
         """The newest entry of the audit log, outside the catalog."""
         return self.root / "audit.json"
+
+    @property
+    def audit_lock(self) -> Path:
+        """Held by whoever writes the anchor."""
+        return self.audit_anchor.with_suffix(".lock")
 
     @property
     def uploads(self) -> Path:

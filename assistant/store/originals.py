@@ -9,6 +9,8 @@ from assistant.store.files import TEMPORARY_SUFFIX, write_durably
 from assistant.types import Version
 
 BLOCK_BYTES = 1 << 20
+RECORD_MEDIA_TYPE = "application/jsonl"
+"""Of a document that is one line of a file: of these no bytes are kept."""
 
 
 class Originals:

@@ -219,7 +219,7 @@ def _may_see(session: Session, collection: CollectionId, readable: ReadableSet) 
         return True
     in_it = (
         select(DocumentRow.id)
-        .join(SourceRow, SourceRow.id == DocumentRow.source_id)
+        .join(SourceRow)
         .where(SourceRow.collection_id == collection, readable_document(readable))
         .limit(1)
     )

@@ -185,6 +185,23 @@ class PeopleEditor:
             if changes:
                 recording.note(AuditAction.USER_CHANGED, row.name, **changes)
 
+    def unlink_user(self, name: str) -> None:
+        """Undo that an account at the identity provider is a person's, and end all sessions.
+
+        Whoever signs in there under the person's name next is linked anew. Silent where there is
+        none.
+
+        Raises:
+            UnknownNameError: no such user.
+        """
+        with self._audit.recording(self._by) as recording:
+            row = named(recording.session, UserRow, name)
+            if row.subject is None:
+                return
+            end_sessions(recording.session, row.id)
+            recording.note(AuditAction.ACCOUNT_UNLINKED, row.name, identity=row.subject)
+            row.subject = None
+
     def remove_user(self, name: str) -> None:
         """Remove a person with all conversations and sessions.
 

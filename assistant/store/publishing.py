@@ -5,22 +5,26 @@ from __future__ import annotations
 import uuid
 from itertools import repeat
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import Select, delete, insert, select
 from sqlalchemy.orm import Session
 
 from assistant.errors import StoreError
+from assistant.store.hidden import as_decided
 from assistant.store.people import named
-from assistant.store.queries import listed
+from assistant.store.queries import listed, listed_texts
 from assistant.store.rows import (
     ChunkRow,
     CollectionRow,
     ContentRow,
     DocumentRow,
+    HiddenTextRow,
     PageRow,
     RejectionRow,
+    ScannedPageRow,
     SourceRow,
     VersionRow,
 )
+from assistant.store.scans import stored_words
 from assistant.store.stored_chunks import stored_vector
 from assistant.store.types import (
     ContentKey,
@@ -32,8 +36,14 @@ from assistant.store.types import (
 from assistant.types import Version
 
 
-def apply_batch(session: Session, batch: PublishBatch, added_at: str) -> None:
+def apply_batch(session: Session, batch: PublishBatch, added_at: str, added_with: str) -> None:
     """Change the rows as the batch says; contents that lose their last link stay to be purged.
+
+    Args:
+        session: A writing session.
+        batch: What to change.
+        added_at: When.
+        added_with: Which upload or ingest run this is a part of.
 
     Raises:
         UnknownNameError: no such collection.
@@ -43,13 +53,27 @@ def apply_batch(session: Session, batch: PublishBatch, added_at: str) -> None:
     for content in batch.contents:
         _add_content(session, content, batch.embedder_fingerprint)
     for document in batch.documents:
-        _put_document(session, source_id, document, added_at)
+        _put_document(session, source_id, document, added_at, added_with)
     for rejection in batch.rejections:
         _put_rejection(session, source_id, rejection)
     for path in batch.removals:
         here = {"source_id": source_id, "path": path}
         session.execute(delete(DocumentRow).filter_by(**here))
         session.execute(delete(RejectionRow).filter_by(**here))
+
+
+def removed_documents(batch: PublishBatch) -> Select[str]:
+    """Return the ids of the documents that a batch removes."""
+    return (
+        select(DocumentRow.id)
+        .join(SourceRow, SourceRow.id == DocumentRow.source_id)
+        .join(CollectionRow, CollectionRow.id == SourceRow.collection_id)
+        .where(
+            CollectionRow.name == batch.collection,
+            SourceRow.root == batch.source,
+            DocumentRow.path.in_(listed_texts(batch.removals)),
+        )
+    )
 
 
 def purge_contents(session: Session) -> frozenset[Version]:
@@ -128,12 +152,40 @@ def _add_content(session: Session, content: NewContent, embedder_fingerprint: st
         }
         for chunk, vector in zip(content.chunks, vectors, strict=False)
     ]
-    for table, rows in ((PageRow, pages), (ChunkRow, chunks)):
+    scans = [
+        {
+            "content_id": row.id,
+            "page_index": index,
+            "confidence": page.scan.confidence,
+            "words": stored_words(page.scan),
+        }
+        for index, page in enumerate(content.pages)
+        if page.scan
+    ]
+    hidden = [
+        {
+            "content_id": row.id,
+            "ordinal": ordinal,
+            "page_index": one.page_index,
+            "kind": one.kind,
+            "text": one.text,
+            "span_start": None,
+        }
+        for ordinal, one in enumerate(content.hidden)
+    ]
+    for table, rows in (
+        (PageRow, pages),
+        (ScannedPageRow, scans),
+        (ChunkRow, chunks),
+        (HiddenTextRow, hidden),
+    ):
         if rows:
             session.execute(insert(table), rows)
 
 
-def _put_document(session: Session, source_id: int, put: DocumentPut, added_at: str) -> None:
+def _put_document(
+    session: Session, source_id: int, put: DocumentPut, added_at: str, added_with: str
+) -> None:
     content_id = _content_id(session, put.content)
     if content_id is None:
         message = (
@@ -145,13 +197,15 @@ def _put_document(session: Session, source_id: int, put: DocumentPut, added_at: 
     session.execute(delete(RejectionRow).filter_by(**here))
     document = session.scalar(select(DocumentRow).filter_by(**here))
     if document is None:
-        document = DocumentRow(id=uuid.uuid4().hex, content_id=content_id, **here)
+        document = DocumentRow(id=uuid.uuid4().hex, content_id=content_id, batch=added_with, **here)
         session.add(document)
         session.flush()
-    elif document.content_id == content_id:
-        return
     else:
+        content_id = as_decided(session, document, content_id)
+        if document.content_id == content_id:
+            return
         document.content_id = content_id
+        document.batch = added_with
     _put_version(session, document.id, content_id, put.content.sha256, added_at)
     session.flush()
 

@@ -8,8 +8,11 @@ from itertools import chain
 from typing import Any
 
 import numpy as np
-from sqlalchemy import ColumnElement, Select, func, select, true
+from sqlalchemy import BigInteger, ColumnElement, Select, String, cast, func, select, true
+from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import Session
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import GenericFunction
 from sqlalchemy.sql.selectable import ScalarSelect
 
 from assistant.access import ReadableSet
@@ -27,7 +30,7 @@ def readable_document(readable: ReadableSet) -> ColumnElement[bool]:
     in_collections = DocumentRow.source_id.in_(_sources(readable.collections))
     if not readable.documents:
         return in_collections
-    alone: ColumnElement[bool] = DocumentRow.id.in_(listed(sorted(readable.documents)))
+    alone: ColumnElement[bool] = DocumentRow.id.in_(listed_texts(sorted(readable.documents)))
     if readable.documents_in is not None:
         alone &= DocumentRow.source_id.in_(_sources([readable.documents_in]))
     return in_collections | alone
@@ -37,16 +40,35 @@ def _sources(collections: Iterable[CollectionId]) -> Select[int]:
     return select(SourceRow.id).where(SourceRow.collection_id.in_(collections))
 
 
-def listed(values: Iterable[int] | Iterable[str]) -> ScalarSelect[Any]:
-    """Return a subselect of any number of values; a plain IN has a limit."""
-    rows = func.json_each(json.dumps(list(values), default=int)).table_valued("value")
+class _JsonItems(GenericFunction[str]):
+    """The items of a JSON list, as rows with one column `value`."""
+
+    name = "json_each"
+    type = String()
+    inherit_cache = True
+
+
+@compiles(_JsonItems, "postgresql")
+def _in_postgresql(items: _JsonItems, compiler: SQLCompiler, **options: Any) -> str:
+    return f"json_array_elements_text(CAST({compiler.process(items.clauses, **options)} AS JSON))"
+
+
+def listed(values: Iterable[int]) -> ScalarSelect[int]:
+    """Return a subselect of any number of whole numbers; a plain IN has a limit."""
+    rows = _JsonItems(json.dumps(list(values), default=int)).table_valued("value")
+    return select(cast(rows.c.value, BigInteger)).scalar_subquery()
+
+
+def listed_texts(values: Iterable[str]) -> ScalarSelect[str]:
+    """Return a subselect of any number of texts."""
+    rows = _JsonItems(json.dumps(list(values))).table_valued("value")
     return select(rows.c.value).scalar_subquery()
 
 
 def readable_ids(session: Session, ids: Iterable[str], readable: ReadableSet) -> frozenset[str]:
     """Return those of some document ids that exist and that the reader may see."""
     selection = select(DocumentRow.id).where(
-        DocumentRow.id.in_(listed(sorted(ids))), readable_document(readable)
+        DocumentRow.id.in_(listed_texts(sorted(ids))), readable_document(readable)
     )
     return frozenset(session.scalars(selection))
 

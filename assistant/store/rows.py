@@ -1,5 +1,7 @@
 """The tables of the catalog.
 
+`sqlite_autoincrement` has SQLite never give an id a second time; PostgreSQL's sequences never do.
+
 A content (bytes, read one way) is stored once and linked by any number of documents; a chunk is
 live while its content is the current one of some document. What may be read follows from
 document → source → collection → grant → group → user, or document → document grant → group → user.
@@ -23,6 +25,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import JSON
 
 from assistant.access import Role
+from assistant.store.columns import BIG_INTEGER
 from assistant.store.types import Feedback, JobKind, JobState, SignInWay
 
 
@@ -192,7 +195,7 @@ class ContentRow(Base):
     title: Mapped[str]
     date: Mapped[str | None]
     media_type: Mapped[str]
-    size_bytes: Mapped[int]
+    size_bytes: Mapped[int] = mapped_column(BIG_INTEGER)
     flags: Mapped[list[str]] = mapped_column(JSON)
     n_pages: Mapped[int]
     n_chunks: Mapped[int]
@@ -214,12 +217,53 @@ class PageRow(Base):
     text: Mapped[str]
 
 
+class ScannedPageRow(Base):
+    """A page whose text was read from a picture; others have no row here."""
+
+    __tablename__ = "scanned_pages"
+
+    content_id: Mapped[int] = mapped_column(primary_key=True)
+    page_index: Mapped[int] = mapped_column(primary_key=True)
+    confidence: Mapped[int]
+    """How surely it was read, 0 to 100."""
+    words: Mapped[bytes]
+    """Where its words stand, as `scans.stored_words` has it."""
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["content_id", "page_index"],
+            ["pages.content_id", "pages.page_index"],
+            ondelete="CASCADE",
+        ),
+    )
+
+
+class HiddenTextRow(Base):
+    """Text of a page that no reader sees, in pieces of which each may become a chunk."""
+
+    __tablename__ = "hidden_texts"
+
+    content_id: Mapped[int] = mapped_column(primary_key=True)
+    ordinal: Mapped[int] = mapped_column(primary_key=True)
+    page_index: Mapped[int]
+    kind: Mapped[str]
+    text: Mapped[str]
+    span_start: Mapped[int | None]
+    """Where it begins in the text of its page; None: it is left out there."""
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["content_id", "page_index"],
+            ["pages.content_id", "pages.page_index"],
+            ondelete="CASCADE",
+        ),
+    )
+
+
 class ChunkRow(Base):
     """A span of a page with its vector."""
 
     __tablename__ = "chunks"
 
-    id: Mapped[int] = mapped_column(primary_key=True)
+    id: Mapped[int] = mapped_column(BIG_INTEGER, primary_key=True)
     content_id: Mapped[int]
     page_index: Mapped[int]
     span_start: Mapped[int]
@@ -236,7 +280,12 @@ class ChunkRow(Base):
         UniqueConstraint("content_id", "page_index", "span_start"),
         CheckConstraint("0 <= span_start AND span_start < span_end", name="span"),
         # Looking for those few must not read all the vectors.
-        Index("ix_chunks_without_vector", "content_id", sqlite_where=text("vector IS NULL")),
+        Index(
+            "ix_chunks_without_vector",
+            "content_id",
+            sqlite_where=text("vector IS NULL"),
+            postgresql_where=text("vector IS NULL"),
+        ),
         {"sqlite_autoincrement": True},
     )
 
@@ -250,6 +299,8 @@ class DocumentRow(Base):
     source_id: Mapped[int] = mapped_column(ForeignKey("sources.id", ondelete="CASCADE"))
     path: Mapped[str]
     content_id: Mapped[int] = mapped_column(ForeignKey("contents.id"), index=True)
+    batch: Mapped[str] = mapped_column(server_default="")
+    """The upload or ingest run that brought the current version; empty: an early one."""
     __table_args__ = (UniqueConstraint("source_id", "path"),)
 
 
@@ -359,12 +410,18 @@ class JobRow(Base):
     state: Mapped[str] = mapped_column(index=True)
     is_stopping: Mapped[bool]
     n_attempts: Mapped[int]
-    n_bytes: Mapped[int]
-    n_bytes_done: Mapped[int]
+    n_bytes: Mapped[int] = mapped_column(BIG_INTEGER)
+    n_bytes_done: Mapped[int] = mapped_column(BIG_INTEGER)
     created_at: Mapped[str]
     started_at: Mapped[str | None]
     finished_at: Mapped[str | None]
     error: Mapped[str | None]
+    doing: Mapped[str] = mapped_column(server_default="")
+    """What takes long just now; empty: nothing in particular."""
+    in_hand: Mapped[str | None]
+    """The file that is being taken in, where one at a time is."""
+    n_deaths: Mapped[dict[str, int]] = mapped_column(JSON, server_default="{}", default=dict)
+    """By file: how often the worker ended with it in hand."""
     __table_args__ = (
         _one_of("kind", JobKind),
         _one_of("state", JobState),
@@ -381,7 +438,7 @@ class JobFileRow(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     job_id: Mapped[int] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"))
     document: Mapped[str]
-    size_bytes: Mapped[int]
+    size_bytes: Mapped[int] = mapped_column(BIG_INTEGER)
     status: Mapped[str | None]
     reason: Mapped[str | None]
     detail: Mapped[str | None]
@@ -392,3 +449,45 @@ class JobFileRow(Base):
         UniqueConstraint("job_id", "document"),
         {"sqlite_autoincrement": True},
     )
+
+
+class QueuePauseRow(Base):
+    """The queue is paused for as long as there is a row."""
+
+    __tablename__ = "queue_pauses"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    paused_by: Mapped[str]
+    paused_at: Mapped[str]
+
+
+class WatchedFolderRow(Base):
+    """How the last look into a folder of the settings went."""
+
+    __tablename__ = "watched_folders"
+
+    folder: Mapped[str] = mapped_column(primary_key=True)
+    collection: Mapped[str] = mapped_column(primary_key=True)
+    looked_at: Mapped[str]
+    n_files: Mapped[int]
+    n_unsettled: Mapped[int]
+    error: Mapped[str | None]
+
+
+class DeletionRow(Base):
+    """A document that was deleted, and what it had: names, ids and hashes, never its text."""
+
+    __tablename__ = "deletions"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    document_id: Mapped[str] = mapped_column(index=True)
+    document: Mapped[str]
+    collection: Mapped[str]
+    deleted_by: Mapped[str]
+    deleted_at: Mapped[str]
+    contents: Mapped[list[list[int]]] = mapped_column(JSON)
+    """Of each content: its id, and the ids of its first and its last chunk."""
+    versions: Mapped[list[str]] = mapped_column(JSON)
+    is_tidied: Mapped[bool] = mapped_column(index=True)
+    """Whether it is gone from the files beside the catalog, too."""
+    __table_args__ = ({"sqlite_autoincrement": True},)

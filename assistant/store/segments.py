@@ -10,17 +10,20 @@ import io
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
 from assistant.errors import IndexDamagedError, StoreError
-from assistant.store.files import is_intact, write_durably
+from assistant.store.files import is_intact, said_of_disk, write_durably
 from assistant.store.postings import Int64s, Postings, build_postings, merge_postings
 from assistant.store.vectors import Vectors, build_vectors, map_vectors, vectors_to_bytes
 from models.types import FloatMatrix
 
 UNIT_TOLERANCE = 1e-3
+CHECKED_ROWS = 16_384
+"""Checked at a time, so that those of a mapped file take little memory."""
 REBUILD = "rebuild the index from the catalog with `plinth doctor --repair`"
 
 
@@ -76,9 +79,7 @@ def build_segment(chunk_ids: Int64s, vectors: FloatMatrix | None, texts: Sequenc
     """
     if vectors is None:
         return Segment(chunk_ids, None, build_postings(texts))
-    with np.errstate(over="ignore", invalid="ignore"):
-        norms = np.linalg.norm(vectors, axis=1)
-    if not (np.abs(norms - 1) <= UNIT_TOLERANCE).all():
+    if not are_unit(vectors).all():
         message = "cannot index: a vector is not finite or not of unit length; check the embedder"
         raise StoreError(message)
     return Segment(chunk_ids, build_vectors(vectors), build_postings(texts))
@@ -110,6 +111,34 @@ def held(ids: Int64s, among: Int64s) -> NDArray[np.bool_]:
         return np.zeros(0, dtype=np.bool_)
     ends = np.searchsorted(among, ids[[0, -1]] + np.array([0, 1]))
     return np.isin(ids, among[ends[0] : ends[1]], assume_unique=True)
+
+
+def are_unit(matrix: FloatMatrix) -> NDArray[np.bool_]:
+    """Tell which vectors are finite and of unit length; others would poison every search."""
+    unit = np.ones(len(matrix), dtype=np.bool_)
+    with np.errstate(over="ignore", invalid="ignore"):
+        for start in range(0, len(matrix), CHECKED_ROWS):
+            norms = np.linalg.norm(matrix[start : start + CHECKED_ROWS], axis=1)
+            unit[start : start + CHECKED_ROWS] = np.abs(norms - 1) <= UNIT_TOLERANCE
+    return unit
+
+
+def _fits(segment: Segment, files: SegmentFiles) -> bool:
+    """Tell whether all parts of a segment are of the chunks that the catalog says it has."""
+    postings = segment.postings
+    return (
+        len(segment.chunk_ids) == files.n_chunks
+        and bool((np.diff(segment.chunk_ids) > 0).all())
+        and len(postings.lengths) == files.n_chunks
+        and len(postings.indptr) == len(postings.terms) + 1
+        and (segment.vectors is None or len(segment.vectors.matrix) == files.n_chunks)
+    )
+
+
+def _unfitting(files: SegmentFiles) -> IndexDamagedError:
+    return IndexDamagedError(
+        f"index file {files.postings_name!r} is not of the chunks that the catalog names; {REBUILD}"
+    )
 
 
 class IndexFolder:
@@ -148,7 +177,20 @@ class IndexFolder:
         Raises:
             IndexDamagedError: a file is not what was written.
             FileNotFoundError: a file is gone, most likely to a later generation.
+            StoreError: the disk refuses.
         """
+        with said_of_disk(self._folder, passing=(FileNotFoundError,)):
+            try:
+                segment = self._read(files)
+            except BadZipFile as error:  # though it fits its hash: it could not be read twice
+                raise OSError(f"{files.postings_name} cannot be read") from error
+            except (KeyError, ValueError, RuntimeError) as error:
+                raise _unfitting(files) from error
+        if not _fits(segment, files):
+            raise _unfitting(files)
+        return segment
+
+    def _read(self, files: SegmentFiles) -> Segment:
         vectors = None
         if files.vectors_name is not None:
             vectors = map_vectors(self._verified(files.vectors_name))
@@ -169,7 +211,7 @@ class IndexFolder:
         try:
             with np.load(path, allow_pickle=False) as arrays:
                 ids: Int64s = arrays["chunk_ids"]
-        except (OSError, ValueError, KeyError) as error:
+        except (OSError, ValueError, KeyError, BadZipFile) as error:
             message = f"index file {path.name!r} cannot be read; {REBUILD}"
             raise IndexDamagedError(message) from error
         return ids

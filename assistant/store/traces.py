@@ -1,105 +1,165 @@
-"""What a document has in a data dir, and what is left of it once it is deleted."""
+"""What documents have in a data dir, and what is left of it once they are deleted."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, fields
+from functools import cached_property
 
 import numpy as np
 from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
 from assistant.store.blocks import KeptBlocks
+from assistant.store.evaluated import EvaluatedReplies
 from assistant.store.index import Index
 from assistant.store.originals import Originals
-from assistant.store.queries import listed
+from assistant.store.postings import Int64s
+from assistant.store.queries import listed, listed_texts
 from assistant.store.rows import (
     Base,
     ChunkRow,
     ContentRow,
     DocumentRow,
+    HiddenTextRow,
     PageRow,
+    ScannedPageRow,
     TurnDocumentRow,
     VersionRow,
 )
-from assistant.types import ChunkId, DocumentId, Version
+from assistant.types import DocumentId, Version
+
+ChunkRange = tuple[int, int]
+"""The ids of a content's first and last chunk: they were numbered in one go."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Footprint:
-    """The ids of everything that belongs to a document, and that are never used again."""
+    """The ids of everything that belongs to some documents, and that are never used again."""
 
-    document_id: DocumentId
-    content_ids: frozenset[int]
-    chunk_ids: frozenset[ChunkId]
+    document_ids: frozenset[DocumentId]
+    contents: Mapping[int, ChunkRange]
+    """By content."""
     versions: frozenset[Version]
+
+    @property
+    def n_chunks(self) -> int:
+        """How many chunks there were."""
+        return sum(last - first + 1 for first, last in self.contents.values())
+
+    @cached_property
+    def chunk_ids(self) -> Int64s:
+        """All chunks, ascending."""
+        ranges = [np.arange(first, last + 1) for first, last in sorted(self.contents.values())]
+        return np.concatenate([np.zeros(0, dtype=np.int64), *ranges])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Traces:
-    """How much of a footprint a data dir holds."""
+    """How much of a footprint a data dir holds, but for what other documents need."""
 
     n_documents: int
-    """1 while the document itself is there."""
+    """Documents that are there."""
     n_pages: int
+    n_hidden: int
+    """Pieces of text that no reader sees."""
     n_chunks: int
+    n_scanned_pages: int
+    """Pages of which it is kept where the words stand."""
     n_vectors: int
-    """In the files of the current index generation."""
+    """In the files of the current index generation; words, where vectors do not follow yet."""
     n_files: int
     """Kept original bytes."""
     n_blocks: int
     """Passages as the generator has computed them."""
     n_replies: int
     """Stored replies that show its text."""
+    n_evaluated: int
+    """Replies of evaluations that do."""
     n_twins: int
-    """Other documents with equal bytes, for whose sake the rest is kept."""
+    """Other documents with equal bytes, which go on answering."""
 
     @property
     def is_none(self) -> bool:
-        """Whether nothing is left, but for what other documents with equal bytes hold."""
-        own = self.n_documents + self.n_replies
-        shared = self.n_pages + self.n_chunks + self.n_vectors + self.n_files + self.n_blocks
-        return own == 0 and (shared == 0 or self.n_twins > 0)
+        """Whether nothing is left."""
+        return not any(
+            getattr(self, field.name) for field in fields(self) if field.name != "n_twins"
+        )
 
 
-def footprint(session: Session, document_id: DocumentId) -> Footprint:
-    """Return the footprint of a document; empty but for its id if there is none."""
+def footprint(session: Session, document_ids: Iterable[str]) -> Footprint:
+    """Return the footprint of documents; empty but for the ids of those that do not exist."""
+    ids = frozenset(map(DocumentId, document_ids))
     contents = session.execute(
         select(ContentRow.id, ContentRow.sha256)
         .join(VersionRow, VersionRow.content_id == ContentRow.id)
-        .where(VersionRow.document_id == document_id)
+        .where(VersionRow.document_id.in_(listed_texts(sorted(ids))))
+        .distinct()
     ).all()
-    content_ids = frozenset(row.id for row in contents)
-    chunks = select(ChunkRow.id).where(ChunkRow.content_id.in_(listed(content_ids)))
     return Footprint(
-        document_id=document_id,
-        content_ids=content_ids,
-        chunk_ids=frozenset(map(ChunkId, session.scalars(chunks))),
+        document_ids=ids,
+        contents=chunk_ranges(session, [row.id for row in contents]),
         versions=frozenset(Version(row.sha256) for row in contents),
     )
 
 
+def chunk_ranges(session: Session, content_ids: Collection[int]) -> dict[int, ChunkRange]:
+    """Return the chunks of contents; of one without any, an empty range."""
+    ranges = session.execute(
+        select(ChunkRow.content_id, func.min(ChunkRow.id), func.max(ChunkRow.id))
+        .where(ChunkRow.content_id.in_(listed(content_ids)))
+        .group_by(ChunkRow.content_id)
+    )
+    empty: dict[int, ChunkRange] = dict.fromkeys(content_ids, (1, 0))
+    return empty | {content_id: (first, last) for content_id, first, last in ranges}
+
+
 def traces(
-    session: Session, index: Index, originals: Originals, blocks: KeptBlocks, of: Footprint
+    session: Session,
+    index: Index,
+    originals: Originals,
+    blocks: KeptBlocks,
+    evaluated: EvaluatedReplies,
+    of: Footprint,
 ) -> Traces:
     """Count what a data dir holds of a footprint."""
 
     def count(row: type[Base], condition: ColumnElement[bool]) -> int:
         return session.scalar(select(func.count()).select_from(row).where(condition)) or 0
 
-    contents = listed(of.content_ids)
-    wanted = np.fromiter(of.chunk_ids, dtype=np.int64, count=len(of.chunk_ids))
-    twins = select(VersionRow.document_id).where(
-        VersionRow.content_id.in_(contents), VersionRow.document_id != of.document_id
+    ids = listed_texts(sorted(of.document_ids))
+    of_others = VersionRow.document_id.not_in(ids)
+    linked = select(VersionRow.content_id).where(
+        of_others, VersionRow.content_id.in_(listed(of.contents))
     )
+    needed_contents = frozenset(session.scalars(linked))
+    own = Footprint(
+        document_ids=of.document_ids,
+        contents={one: of.contents[one] for one in of.contents.keys() - needed_contents},
+        versions=of.versions,
+    )
+    same_bytes = session.execute(
+        select(VersionRow.document_id, ContentRow.sha256)
+        .join(ContentRow, ContentRow.id == VersionRow.content_id)
+        .where(of_others, ContentRow.sha256.in_(listed_texts(sorted(of.versions))))
+    ).all()
+    needed = {row.sha256 for row in same_bytes}
+    contents = listed(own.contents)
     return Traces(
-        n_documents=count(DocumentRow, DocumentRow.id == of.document_id),
+        n_documents=count(DocumentRow, DocumentRow.id.in_(ids)),
         n_pages=count(PageRow, PageRow.content_id.in_(contents)),
-        n_chunks=count(ChunkRow, ChunkRow.id.in_(listed(of.chunk_ids))),
+        n_scanned_pages=count(ScannedPageRow, ScannedPageRow.content_id.in_(contents)),
+        n_hidden=count(HiddenTextRow, HiddenTextRow.content_id.in_(contents)),
+        n_chunks=count(ChunkRow, ChunkRow.content_id.in_(contents)),
         n_vectors=sum(
-            int(np.isin(segment.chunk_ids, wanted).sum()) for segment in index.segments.values()
+            int(np.isin(segment.chunk_ids, own.chunk_ids).sum())
+            for segment in index.segments.values()
         ),
-        n_files=sum(originals.path(version).exists() for version in of.versions),
-        n_blocks=blocks.count(of.content_ids),
-        n_replies=count(TurnDocumentRow, TurnDocumentRow.document_id == of.document_id),
-        n_twins=len(frozenset(session.scalars(twins))),
+        n_files=sum(
+            originals.path(version).exists() for version in of.versions if version not in needed
+        ),
+        n_blocks=blocks.count(own.contents),
+        n_replies=count(TurnDocumentRow, TurnDocumentRow.document_id.in_(ids)),
+        n_evaluated=evaluated.count(of.document_ids),
+        n_twins=len({row.document_id for row in same_bytes}),
     )

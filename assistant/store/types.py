@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
 from assistant.access import Role
-from assistant.types import Chunk, ChunkId, CollectionId, DocumentId, DocumentRef, Span, Version
+from assistant.types import (
+    Chunk,
+    ChunkId,
+    CollectionId,
+    DocumentId,
+    DocumentRef,
+    PageScan,
+    Span,
+    Version,
+)
 from models.types import FloatMatrix
 
 
@@ -33,6 +42,18 @@ class NewPage:
 
     page_number: int | None
     """1-based physical page; None where the format has none."""
+    text: str
+    scan: PageScan | None = None
+    """Where its words stand, if they were read from a picture."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewHidden:
+    """Text that no reader sees on one of the pages it comes with; no longer than a chunk may be."""
+
+    page_index: int
+    kind: str
+    """Why it is not seen, in the words of `ingest.types.HiddenKind`."""
     text: str
 
 
@@ -63,6 +84,8 @@ class NewContent:
     vectors: FloatMatrix | None
     """Shape [len(chunks), dim], unit norm, of `indexed_text` of each chunk; None: they follow with
     `CatalogWriter.publish_vectors`, and until then the chunks are found by their words."""
+    hidden: tuple[NewHidden, ...] = ()
+    """Kept apart: found by nobody unless `CatalogWriter.use_hidden_text` is called."""
 
     def __post_init__(self) -> None:
         if not self.title and not self.key.name:
@@ -79,6 +102,10 @@ class NewContent:
                 raise ValueError(message)
             if not chunk.span.start < chunk.span.end <= len(self.pages[chunk.page_index].text):
                 message = f"chunk {chunk!r} is empty or beyond its page's text"
+                raise ValueError(message)
+        for one in self.hidden:
+            if not (0 <= one.page_index < len(self.pages) and one.text):
+                message = f"hidden text of page {one.page_index} is empty or on no page"
                 raise ValueError(message)
 
     def __repr__(self) -> str:
@@ -169,6 +196,8 @@ class CitedPage:
     version: Version
     """Of the document, by which its bytes are found."""
     media_type: str
+    scan: PageScan | None = None
+    """Where the words of the page stand, if they were read from a picture."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -187,6 +216,29 @@ class StoredPage:
     page_index: int
     page_number: int | None
     text: str
+    scan_confidence: int | None = None
+    """How surely it was read from a picture, 0 to 100; None: its text is the file's own."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HiddenPassage:
+    """Text that no reader sees, as it is kept."""
+
+    page_index: int
+    page_number: int | None
+    kind: str
+    """Why it is not seen, in the words of `ingest.types.HiddenKind`."""
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HiddenPassages:
+    """What no reader sees of a document's current version."""
+
+    passages: tuple[HiddenPassage, ...]
+    """In reading order of the pages."""
+    are_used: bool
+    """They are part of the pages' text, and are found and cited like the rest of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -290,6 +342,16 @@ class SignInWay(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderIdentity:
+    """Who somebody is to the identity provider, which has proven it."""
+
+    subject: str
+    """The issuer, "|", and what it calls the person for ever."""
+    name: str | None
+    """By which the person may be found at the first sign-in; None: by nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LinkOwner:
     """Whom a sign-in link signs in."""
 
@@ -325,6 +387,8 @@ class AuditAction(StrEnum):
     USER_ADDED = "user added"
     USER_CHANGED = "user changed"
     USER_REMOVED = "user removed"
+    ACCOUNT_LINKED = "provider account linked"
+    ACCOUNT_UNLINKED = "provider account unlinked"
     GROUP_ADDED = "group added"
     GROUP_REMOVED = "group removed"
     COLLECTION_ADDED = "collection added"
@@ -333,12 +397,19 @@ class AuditAction(StrEnum):
     REVOKED = "revoked"
     UPLOADED = "uploaded"
     DELETED = "deleted"
+    HIDDEN_TEXT_USED = "hidden text used"
+    HIDDEN_TEXT_LEFT_OUT = "hidden text left out"
     ASKED = "asked"
     OPENED = "opened"
     EVALUATED = "evaluated"
     SUITE_CHANGED = "suite changed"
     SAW_AS = "saw as"
     EXPORTED = "exported"
+    BACKED_UP = "backed up"
+    RESTORED = "restored"
+    QUEUE_PAUSED = "queue paused"
+    QUEUE_RESUMED = "queue resumed"
+    DISCARDED = "discarded"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -365,6 +436,19 @@ class AuditEntry:
             "subject": self.subject,
             "details": dict(self.details),
         }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeletedDocument:
+    """A document that was deleted."""
+
+    document_id: DocumentId
+    document: str
+    """Its path."""
+    collection: str
+    by: str
+    at: str
+    """ISO time, UTC."""
 
 
 class Feedback(StrEnum):
@@ -456,6 +540,49 @@ class Job:
     n_waiting: int
     """Files without an outcome."""
     n_rejected: int
+    doing: str = ""
+    """What takes long just now, in words; empty: nothing in particular."""
+    n_put_aside: int = 0
+    """Of these, files that ended the worker or failed unexpectedly again and again."""
+    n_deaths: Mapping[str, int] = field(default_factory=dict)
+    """By file: how often the worker ended with it in hand."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueuePause:
+    """Who had the queue pause, and since when."""
+
+    by: str
+    since: str
+    """ISO time, UTC."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WatchedFolder:
+    """How the last look into a watched folder went."""
+
+    folder: str
+    collection: str
+    looked_at: str
+    """ISO time, UTC; up to a minute old where nothing changes."""
+    n_files: int
+    n_unsettled: int
+    """Files that are still being written."""
+    error: str | None
+    """Why it cannot be followed; None while all is well."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sent:
+    """What was sent of files that the queue keeps."""
+
+    n_batch_files: int
+    """Of one batch, taken in or not; so is the next."""
+    n_batch_bytes: int
+    n_waiting_bytes_each: int
+    """Of all batches of the same person: of files that wait or were rejected."""
+    n_waiting_bytes: int
+    """Of everybody."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -68,16 +68,18 @@ def day_of_questions(
     """Return the documents with questions as they come over a day, in a drawn order.
 
     Args:
-        parts: Where they are drawn from, about equally many of each.
+        parts: Where they are drawn from, about equally many of each, as far as it has them.
         n_topics: Most documents of each part that anybody asks about.
-        n_questions: Most questions; a part that runs out of them gives fewer.
+        n_questions: Most questions.
         in_a_row: Questions about a document that come one after the other.
         seed: Of the drawing.
     """
     order = random.Random(seed)
-    share = -(-n_questions // len(parts))
     runs: list[tuple[str, ...]] = []
-    for part in parts:
+    n_left = n_questions
+    fewest_first = sorted(parts, key=lambda part: sum(map(len, part.topics[:n_topics])))
+    for n_parts_left, part in zip(range(len(parts), 0, -1), fewest_first, strict=True):
+        share = -(-n_left // n_parts_left)
         its_runs = []
         for topic in part.topics[:n_topics]:
             drawn = order.sample(topic, len(topic))
@@ -89,6 +91,7 @@ def day_of_questions(
         for run in its_runs:
             runs.append(run[: share - n_drawn])
             n_drawn += len(runs[-1])
+        n_left -= n_drawn
     order.shuffle(runs)
     asked = [question for run in runs for question in run]
     return Asked(

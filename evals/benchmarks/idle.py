@@ -83,7 +83,4 @@ class _Gated:
 
 
 def _is_through(warmer: Warmer) -> bool:
-    progress = warmer.progress
-    return (
-        progress.is_full or progress.error is not None or progress.n_kept >= progress.n_chunks > 0
-    )
+    return warmer.is_idle or warmer.progress.error is not None

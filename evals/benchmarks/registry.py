@@ -11,6 +11,7 @@ from evals.benchmarks.first_token import FirstToken, Stream
 from evals.benchmarks.growth import Growth
 from evals.benchmarks.ingest import Ingest
 from evals.benchmarks.injections import Injections
+from evals.benchmarks.load import Load
 from evals.benchmarks.permissions import Permissions
 from evals.benchmarks.quality import Quality
 from evals.benchmarks.roofline import Roofline
@@ -33,6 +34,8 @@ BENCHMARKS: tuple[Benchmark, ...] = (
     Ingest(),
     Weights(),
     Roofline(),
+    Load("load", generator="fake-generator", n_askers=32, seconds=600),
+    Load("load-model", generator="smollm2-135m-instruct", n_askers=8, seconds=300),
 )
 """In the order in which they are run."""
 

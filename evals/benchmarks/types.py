@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -116,6 +116,61 @@ class OpenedEmbedder:
     """By what and how it is computed."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waited:
+    """What the server says of a question that came to its turn."""
+
+    in_line_s: float
+    turn_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """What the server and its processes have at a moment."""
+
+    memory_bytes: int
+    """Their own, and their part of what they share."""
+    n_handles: int
+    """Open descriptors."""
+    n_threads: int
+
+
+class TabError(EvalError):
+    """A tab was shown no page, or lost its connection."""
+
+
+class AskTab(Protocol):
+    """A browser tab of somebody who is signed in."""
+
+    async def ask(self, question: str) -> str:
+        """Ask, wait for the end, and return why there is no reply; empty if there is one.
+
+        Raises:
+            TabError: the server does not answer.
+        """
+
+
+class OpenedWebApp(Protocol):
+    """The web app, in a process of its own."""
+
+    @property
+    def n_at_a_time(self) -> int:
+        """Answers under way together."""
+
+    def open_tab(self, person: str) -> AbstractAsyncContextManager[AskTab]:
+        """Open the page Ask; entering raises `TabError` where it is not shown."""
+
+    def new_waits(self) -> Sequence[Waited]:
+        """Return what was not returned before, oldest first."""
+
+    def usage(self) -> Usage:
+        """Look now.
+
+        Raises:
+            NeedMissingError: it does not run any more.
+        """
+
+
 class Workbench(Protocol):
     """What this machine has; the composition root implements it."""
 
@@ -158,6 +213,20 @@ class Workbench(Protocol):
         Raises:
             NeedMissingError: the settings name a stand-in.
             ModelError: it cannot be opened.
+        """
+
+    def open_web_app(
+        self, folder: Path, *, people: Sequence[str], generator: str
+    ) -> AbstractContextManager[OpenedWebApp]:
+        """Serve documents that all of these people may read, from a data dir of its own.
+
+        Args:
+            folder: Of the documents.
+            people: Names; they are signed in.
+            generator: The model that answers, by its name; with a stand-in, so is the embedder.
+
+        Raises:
+            NeedMissingError: the server does not come up; the message says why.
         """
 
     def stand_in_generator(self) -> Generator:

@@ -1,19 +1,21 @@
-"""The process that parses untrusted files: `python -m ingest.parsing.child SETTINGS`.
+"""The process that parses untrusted files: `python -m ingest.parsing.child SETTINGS DESCRIPTOR`.
 
-Reads one absolute path a line as JSON from standard input, answers one JSON object a line on
-standard output: {"document": …} or {"reason": …, "detail": …}, after a line that says it is
-ready. It limits itself as far as the
-operating system does that for it; the parent, which may not trust it, watches the clock and the
+DESCRIPTOR is inherited; the parent puts one file after the other into it. For each the child
+reads a line from standard input, {"suffix": what the file's name ends in, "reads_scans": bool}, and
+answers one JSON object a line on standard output: {"document": …} or {"reason": …, "detail": …},
+before that {"scan": [number, of]} for each page that it reads from a picture. The very first line
+says that it is ready. It confines and limits itself as far as the operating system does that for
+it; the parent, which may not trust it, sets the processor time and watches the clock and the
 length of the answer.
 """
 
 from __future__ import annotations
 
+import importlib
 import json
 import logging
 import os
 import queue
-import resource
 import signal
 import sys
 import threading
@@ -21,7 +23,10 @@ from pathlib import Path
 from typing import IO
 
 from ingest.errors import RejectedFileError
+from ingest.parsing.confinement import confine, limit_memory
 from ingest.parsing.document_json import document_to_json
+from ingest.parsing.input_copy import path_of
+from ingest.parsing.protocol import OnScan
 from ingest.parsing.registry import parse_file
 from ingest.settings import IngestSettings
 from ingest.types import RejectReason
@@ -40,29 +45,45 @@ def main() -> None:
     replies = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8", errors="replace")
     # Whatever a library prints must not look like a reply.
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    # numpy and PDFium take more of the address space than most documents: none of it is a file's.
+    importlib.import_module("ingest.parsing.pdf")
     limit_memory(settings.max_memory_bytes)
+    confine()  # before the first thread
     replies.write(READY)
     replies.flush()
-    serve(_requests(), replies, settings)
+    serve(_requests(), replies, path_of(int(sys.argv[2])), settings)
 
 
-def serve(requests: queue.SimpleQueue[str], replies: IO[str], settings: IngestSettings) -> None:
+def serve(
+    requests: queue.SimpleQueue[str], replies: IO[str], path: Path, settings: IngestSettings
+) -> None:
     """Answer each request in turn until an empty one comes."""
-    while line := requests.get():
-        signal.setitimer(signal.ITIMER_REAL, settings.max_parse_s + _GRACE_S)
-        reply = answer(Path(json.loads(line)), settings)
-        signal.setitimer(signal.ITIMER_REAL, 0)
+
+    def send(reply: str) -> None:
         replies.write(reply + "\n")
         replies.flush()
 
+    def on_scan(number: int, of: int) -> None:
+        signal.setitimer(
+            signal.ITIMER_REAL, settings.max_parse_s + settings.max_scan_page_s + _GRACE_S
+        )
+        send(json.dumps({"scan": [number, of]}))
 
-def answer(path: Path, settings: IngestSettings) -> str:
+    while line := requests.get():
+        signal.setitimer(signal.ITIMER_REAL, settings.max_parse_s + _GRACE_S)
+        request = json.loads(line)
+        languages = settings.ocr_languages if request["reads_scans"] else ()
+        asked = settings.model_copy(update={"ocr_languages": languages})
+        reply = answer(path, request["suffix"], asked, on_scan)
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        send(reply)
+
+
+def answer(path: Path, suffix: str, settings: IngestSettings, on_scan: OnScan) -> str:
     """Return the reply for one file as a line of JSON; any failure becomes a rejection."""
     try:
-        # One expression, so that running out of memory while writing the reply is caught too.
-        return json.dumps(
-            {"document": document_to_json(parse_file(path, settings))}, ensure_ascii=False
-        )
+        document = parse_file(path, settings, suffix=suffix, on_scan=on_scan)
+        return json.dumps({"document": document_to_json(document)}, ensure_ascii=False)
     except RejectedFileError as error:
         return _rejection(error.reason, error.detail)
     except MemoryError:
@@ -81,13 +102,6 @@ def answer(path: Path, settings: IngestSettings) -> str:
             RejectReason.CORRUPT,
             f"it is not as its format wants it ({type(error).__name__}); save it anew, or as PDF",
         )
-
-
-def limit_memory(max_memory_bytes: int) -> None:
-    """Let this process's address space grow by at most `max_memory_bytes` from here on."""
-    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
-    limit = pages * resource.getpagesize() + max_memory_bytes
-    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 
 
 def _requests() -> queue.SimpleQueue[str]:

@@ -8,11 +8,22 @@ from collections.abc import Iterable, Sequence
 from assistant.text import CELL
 from assistant.types import Span
 from ingest.errors import RejectedFileError
+from ingest.parsing.concealed import without_concealed
 from ingest.parsing.metadata import meaningful_title
 from ingest.parsing.normalise import normalise, normalise_code, normalise_line
 from ingest.settings import IngestSettings
-from ingest.types import Heading, ParsedDocument, ParsedPage, RejectReason, TableRow
+from ingest.types import (
+    Heading,
+    HiddenKind,
+    HiddenText,
+    ParsedDocument,
+    ParsedPage,
+    RejectReason,
+    TableRow,
+)
 
+HIDDEN_TEXT = "hidden-text"
+"""Flag of a document with text that no reader sees."""
 MAX_HEADING_CHARS = 300
 MAX_HEADER_CHARS = 600
 _COVER_CHARS = 300
@@ -30,6 +41,7 @@ class DocumentBuilder:
         headings_are_guessed: The format marks no headings, they were told by their look.
         date: ISO date, or None.
         flags: Things an admin should see.
+        advice: What to do about a document whose pages are pictures alone.
     """
 
     def __init__(self, media_type: str, limits: IngestSettings) -> None:
@@ -37,16 +49,18 @@ class DocumentBuilder:
         self.headings_are_guessed = False
         self.date: str | None = None
         self.flags: set[str] = set()
+        self.advice = "run text recognition (OCR) first"
         self._media_type = media_type
         self._limits = limits
         self._pages: list[ParsedPage] = []
+        self._hidden: dict[tuple[int, HiddenKind], list[str]] = {}
         self._n_chars = 0
         self._last_kind = ""
         self._start_page()
 
     def heading(self, text: str, level: int) -> None:
         """Add a heading; one too long to be a heading becomes a paragraph."""
-        text = normalise_line(text)
+        text = normalise_line(self.shown(text))
         if len(text) > MAX_HEADING_CHARS:
             self.paragraph(text)
         elif span := self._add(text, separator="\n\n"):
@@ -54,16 +68,17 @@ class DocumentBuilder:
 
     def paragraph(self, text: str) -> None:
         """Add prose; line feeds in it stay."""
-        self._add(normalise(text), separator="\n\n")
+        self._add(normalise(self.shown(text)), separator="\n\n")
 
     def item(self, text: str) -> None:
         """Add a list item with its mark, on a line below the item before it."""
-        self._add(normalise(text), separator="\n" if self._last_kind == "item" else "\n\n")
+        text = normalise(self.shown(text))
+        self._add(text, separator="\n" if self._last_kind == "item" else "\n\n")
         self._last_kind = "item"
 
     def code(self, text: str) -> None:
         """Add text whose indentation means something."""
-        self._add(normalise_code(text), separator="\n\n")
+        self._add(normalise_code(self.shown(text)), separator="\n\n")
 
     def table(self, rows: Iterable[Sequence[str]]) -> None:
         """Add the rows of one table; the first is its header if it looks like one."""
@@ -75,14 +90,52 @@ class DocumentBuilder:
                 header = text if is_header(cells) else ""
                 is_first = False
 
-    def row(self, cells: Sequence[str], *, header: str, starts_table: bool) -> str:
-        """Add a row of a table and return its text; a row of empty cells adds nothing."""
-        text = CELL.join(normalise_line(cell) for cell in cells)
+    def row(
+        self, cells: Sequence[str], *, header: str = "", group: str = "", starts_table: bool
+    ) -> str:
+        """Add a row of a table and return its text; a row of empty cells adds nothing.
+
+        Args:
+            cells: Of the row.
+            header: What the columns are.
+            group: Label of the group of rows in which it stands.
+            starts_table: It is the table's first row.
+        """
+        text = CELL.join(normalise_line(self.shown(cell)) for cell in cells)
         text = normalise_line(text.rstrip(CELL))
         span = self._add(text, separator="\n\n" if starts_table else "\n")
-        if span and header:
-            self._table_rows.append(TableRow(span=span, header=header[:MAX_HEADER_CHARS]))
+        if span and (header or group):
+            self._table_rows.append(
+                TableRow(
+                    span=span,
+                    header=normalise_line(header)[:MAX_HEADER_CHARS],
+                    group=normalise_line(group)[:MAX_HEADER_CHARS],
+                )
+            )
         return text
+
+    def hide(self, kind: HiddenKind, text: str) -> None:
+        """Keep text that is not seen on the page apart from the page's text."""
+        text = normalise(text)
+        if text:
+            self._count(text)
+            self._hidden.setdefault((len(self._pages), kind), []).append(text)
+            self.flags.add(HIDDEN_TEXT)
+
+    def shown(self, text: str) -> str:
+        """Return what a reader sees of characters; what they conceal is kept apart.
+
+        Only for text that is taken to pieces before it is added.
+        """
+        shown, concealed = without_concealed(text)
+        if concealed:
+            self.hide(HiddenKind.CHARACTERS, concealed)
+        return shown
+
+    @property
+    def hides_here(self) -> bool:
+        """Whether the open page has text that is not seen."""
+        return any(page_index == len(self._pages) for page_index, _ in self._hidden)
 
     def end_page(self, page_number: int | None = None) -> None:
         """Close the page; what is added next belongs to the following one.
@@ -104,9 +157,10 @@ class DocumentBuilder:
         """Return the document of the pages closed so far.
 
         Raises:
-            RejectedFileError: no page has any text.
+            RejectedFileError: there is no text, not even a hidden one.
         """
-        empty = sum(1 for page in self._pages if not page.text)
+        hiding = {page_index for page_index, _ in self._hidden}
+        empty = sum(not page.text and i not in hiding for i, page in enumerate(self._pages))
         if empty == len(self._pages):
             raise self._no_text_rejection()
         if empty:
@@ -118,6 +172,10 @@ class DocumentBuilder:
             date=self.date,
             media_type=self._media_type,
             pages=tuple(self._pages),
+            hidden=tuple(
+                HiddenText(page_index=page_index, kind=kind, text="\n".join(texts))
+                for (page_index, kind), texts in self._hidden.items()
+            ),
             flags=tuple(sorted(self.flags)),
         )
 
@@ -126,7 +184,7 @@ class DocumentBuilder:
             return RejectedFileError(
                 RejectReason.NO_TEXT,
                 f"none of its {len(self._pages)} pages holds text, most likely it is a scan or "
-                "pictures; run text recognition (OCR) first",
+                f"pictures; {self.advice}",
             )
         return RejectedFileError(RejectReason.EMPTY, "the file holds no text; nothing to add")
 
@@ -147,6 +205,10 @@ class DocumentBuilder:
         self._parts.append(text)
         self._length = span.end
         self._last_kind = ""
+        self._count(text)
+        return span
+
+    def _count(self, text: str) -> None:
         self._n_chars += len(text)
         if self._n_chars > self._limits.max_chars:
             raise RejectedFileError(
@@ -154,7 +216,6 @@ class DocumentBuilder:
                 f"the text is longer than {self._limits.max_chars:,} characters; "
                 "split the file or raise ingest.max_chars",
             )
-        return span
 
     def _foremost_heading(self) -> str:
         """Return the outermost heading of the first page that has one."""

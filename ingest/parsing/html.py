@@ -12,22 +12,19 @@ from bs4.element import NavigableString, PageElement, PreformattedString, Tag
 from ingest.parsing.decoding import decode
 from ingest.parsing.document_builder import DocumentBuilder
 from ingest.parsing.front_matter import split_front_matter
+from ingest.parsing.html_style import is_left_out, take_hidden
 from ingest.parsing.metadata import iso_date
 from ingest.parsing.normalise import normalise_line, superscript
 from ingest.parsing.sniff import MediaType
 from ingest.settings import IngestSettings
 from ingest.types import ParsedDocument
 
-_DROPPED = frozenset(
-    "head script style nav template noscript svg iframe object select button textarea".split()
-)
 _BLOCKS = frozenset(
     "address article aside blockquote body center dd details div dl dt fieldset figcaption figure "
     "footer form header hr html main ol p section summary table tbody td tfoot th thead tr "
     "ul caption legend".split()
 )
 _HEADINGS = frozenset({"h1", "h2", "h3", "h4", "h5", "h6"})
-_INVISIBLE_STYLE = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.I)
 _SPACE = re.compile(r"\s+")
 _DATE_FIELDS = (
     "article:modified_time", "last-modified", "dcterms.modified", "article:published_time",
@@ -51,14 +48,26 @@ class HtmlParser:
         soup = _soup(markup)
         builder.title = fields.get("title") or _title(soup)
         builder.date = iso_date(fields.get("date")) or _date(soup)
-        _Walker(builder).add(soup)
+        _add_seen(builder, soup, is_whole=True)
         builder.end_page()
         return builder.build()
 
 
-def add_markup(builder: DocumentBuilder, markup: str) -> None:
-    """Add the visible text of a piece of HTML to the open page of `builder`."""
-    _Walker(builder).add(_soup(markup))
+def add_markup(builder: DocumentBuilder, markup: str, *, is_whole: bool) -> None:
+    """Add the visible text of a piece of HTML to the open page of `builder`.
+
+    Args:
+        builder: Receives the blocks.
+        markup: The HTML.
+        is_whole: It is shown as it is, not as a part of a page with styles of its own.
+    """
+    _add_seen(builder, _soup(markup), is_whole=is_whole)
+
+
+def _add_seen(builder: DocumentBuilder, soup: BeautifulSoup, *, is_whole: bool) -> None:
+    for kind, text in list(take_hidden(soup, is_whole=is_whole)):
+        builder.hide(kind, text)
+    _Walker(builder).add(soup)
 
 
 def _soup(markup: str) -> BeautifulSoup:
@@ -106,7 +115,7 @@ class _Walker:
         if isinstance(node, NavigableString):
             if not isinstance(node, PreformattedString):  # a comment, a declaration
                 self._inline.append(_SPACE.sub(" ", node))
-        elif isinstance(node, Tag) and not _is_unseen(node):
+        elif isinstance(node, Tag) and not is_left_out(node):
             self._tag(node)
 
     def _tag(self, tag: Tag) -> None:
@@ -154,16 +163,6 @@ class _Walker:
             self._builder.paragraph(text)
 
 
-def _is_unseen(tag: Tag) -> bool:
-    return (
-        tag.name in _DROPPED
-        or tag.has_attr("hidden")
-        or tag.get("aria-hidden") == "true"
-        or tag.get("role") == "navigation"
-        or bool(_INVISIBLE_STYLE.search(str(tag.get("style", ""))))
-    )
-
-
 def _seen_text(tag: Tag) -> str:
     pieces: list[str] = []
     for child in tag.children:
@@ -171,7 +170,7 @@ def _seen_text(tag: Tag) -> str:
             continue
         if isinstance(child, NavigableString):
             pieces.append(str(child))
-        elif isinstance(child, Tag) and not _is_unseen(child):
+        elif isinstance(child, Tag) and not is_left_out(child):
             is_apart = child.name == "br" or child.name in _BLOCKS or child.name == "li"
             text = _seen_text(child)
             text = superscript(text) if child.name == "sup" else text

@@ -49,7 +49,7 @@ def _add_body(builder: DocumentBuilder, message: EmailMessage) -> None:
     if not isinstance(body, EmailMessage):
         return
     if body.get_content_type() == "text/html":
-        add_markup(builder, _text(body))
+        add_markup(builder, _text(body), is_whole=True)
     else:
         add_plain_text(builder, _text(body))
 

@@ -33,6 +33,6 @@ class MarkdownParser:
         builder.title = fields.get("title", "")
         dates = (fields.get(name) for name in ("last_reviewed_on", "updated", "date"))
         builder.date = next((day for raw in dates if (day := iso_date(raw))), None)
-        add_markup(builder, self._markdown.render(text))
+        add_markup(builder, self._markdown.render(text), is_whole=False)
         builder.end_page()
         return builder.build()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,12 +12,13 @@ from typing import IO, Any
 from lxml import etree
 
 from ingest.errors import RejectedFileError
+from ingest.parsing.archive import check_unpacked_size, opened_archive
 from ingest.settings import IngestSettings
 from ingest.types import RejectReason
 
 _DAMAGE = (
-    zipfile.BadZipFile, etree.LxmlError, KeyError, ValueError, AttributeError, IndexError,
-    TypeError, NotImplementedError, EOFError,
+    zipfile.BadZipFile, zlib.error, etree.LxmlError, KeyError, ValueError, AttributeError,
+    IndexError, TypeError, NotImplementedError, EOFError,
 )  # fmt: skip
 
 
@@ -27,13 +29,13 @@ def opened(path: Path, settings: IngestSettings, load: Callable[[IO[bytes]], Any
     The libraries answer missing or malformed parts with whatever exception they run into.
 
     Raises:
-        RejectedFileError: the container is damaged, or would unpack to more than
-            `ingest.max_memory_bytes`.
+        RejectedFileError: the container is damaged, or over a limit of `ingest.parsing.archive`.
     """
     try:
         # Opened here: some of the libraries leave a file open when they fail.
         with path.open("rb") as file:
-            _check_unpacked_size(file, settings)
+            with opened_archive(file) as archive:
+                check_unpacked_size(archive, settings)
             yield load(file)
     except _DAMAGE as exc:
         raise RejectedFileError(
@@ -41,14 +43,3 @@ def opened(path: Path, settings: IngestSettings, load: Callable[[IO[bytes]], Any
             f"the Office file is damaged ({type(exc).__name__}); "
             "open and save it again, or get a whole copy",
         ) from exc
-
-
-def _check_unpacked_size(file: IO[bytes], settings: IngestSettings) -> None:
-    with zipfile.ZipFile(file) as archive:
-        unpacked_bytes = sum(member.file_size for member in archive.infolist())
-    if unpacked_bytes > settings.max_memory_bytes:
-        raise RejectedFileError(
-            RejectReason.TOO_MUCH_MEMORY,
-            f"the file unpacks to {unpacked_bytes:,} bytes; "
-            "split it or raise ingest.max_memory_bytes",
-        )

@@ -11,12 +11,13 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise, takewhile
+from itertools import pairwise
 
-from assistant.text import CELL
-from ingest.parsing.document_builder import DocumentBuilder, is_header
+from ingest.parsing.document_builder import DocumentBuilder
 from ingest.parsing.line_marks import DASH_MARK, ITEM_MARK, SENTENCE_END
-from ingest.parsing.pdf_lines import LEADER, Line
+from ingest.parsing.pdf_cells import LEADER
+from ingest.parsing.pdf_lines import Line
+from ingest.parsing.pdf_tables import Table, find_tables
 
 _WORD = re.compile(r"[^\W\d_]{2,}(?:-[^\W\d_]{2,})*")
 _WORD_END = re.compile(r"[\w-]+$")
@@ -30,9 +31,6 @@ _MAX_BOLD_HEADING_CHARS = 100
 _HEADING_SIZE_RATIO = 1.12
 _AUTOMATIC_HYPHENS_FRACTION = 0.04
 _MIN_KEPT_FRACTION = 0.5
-_LABEL_FRACTION = 0.25
-"""A table's first column, which names its rows, begins within this part of its width."""
-_MAX_HEAD_EM = 9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,19 +181,21 @@ def add_page(
         outline_levels: Level of each bookmark that points at this page, by `heading_key`.
     """
     edges = _right_edges(lines)
+    tables = {table.start: table for table in find_tables(lines, typography.hyphenation.join)}
     i = 0
     while i < len(lines):
-        if end := _table_end(lines, i):
-            _add_table(builder, lines[i:end], lines[:i])
-        else:
-            end = i + 1
-            while (
-                end < len(lines)
-                and not _table_end(lines, end)
-                and not _breaks(lines[i:end], lines[end], typography, edges[end - 1])
-            ):
-                end += 1
-            _add_block(builder, lines[i:end], typography, outline_levels)
+        if table := tables.get(i):
+            _add_table(builder, table)
+            i = table.end
+            continue
+        end = i + 1
+        while (
+            end < len(lines)
+            and end not in tables
+            and not _breaks(lines[i:end], lines[end], typography, edges[end - 1])
+        ):
+            end += 1
+        _add_block(builder, lines[i:end], typography, outline_levels)
         i = end
 
 
@@ -306,61 +306,8 @@ def _rounded(size: float) -> float:
     return round(size * 2) / 2
 
 
-def _table_end(lines: Sequence[Line], start: int) -> int:
-    """Return where the table that starts at `start` ends; 0: none does.
-
-    A table is three or more rows, with at most two lines of one cell between them.
-    """
-    if len(lines[start].cells) < 2:
-        return 0
-    n_rows, end, n_single = 0, start, 0
-    for i in range(start, len(lines)):
-        if i > start and not 0 < lines[i - 1].bottom - lines[i].bottom < 4 * lines[i].size:
-            break
-        if len(lines[i].cells) >= 2:
-            n_rows, end, n_single = n_rows + 1, i + 1, 0
-        else:
-            n_single += 1
-            if n_single > 2 or len(lines[i].text) > 80:
-                break
-    return end if n_rows >= 3 else 0
-
-
-def _add_table(builder: DocumentBuilder, lines: Sequence[Line], before: Sequence[Line]) -> None:
-    """Add a table; its header is its leading rows without a label, or stands loose above it."""
-    left, right = min(line.left for line in lines), max(line.right for line in lines)
-    label_end = left + _LABEL_FRACTION * (right - left)
-    n_header = sum(1 for _ in takewhile(lambda line: line.left > label_end, lines))
-    if not n_header and is_header(lines[0].cells):
-        n_header = 1
-    header = _column_heads(lines[:n_header]) or _column_heads(
-        _heads_above(before, label_end=label_end, top=lines[0].bottom)
-    )
-    for i, line in enumerate(lines):
-        shown_header = header if i >= n_header else ""
-        builder.row(line.cells, header=shown_header, starts_table=i == 0)
-
-
-def _heads_above(before: Sequence[Line], *, label_end: float, top: float) -> list[Line]:
-    """Return the lines over the number columns of a table, in reading order."""
-    heads: list[Line] = []
-    n_labels = 0
-    for line in reversed(before):
-        if not 0 < line.bottom - top < _MAX_HEAD_EM * line.size:
-            break
-        if line.left > label_end:
-            heads.insert(0, line)
-        elif heads or n_labels == 2:
-            break
-        else:
-            n_labels += 1  # names a group of rows
-    return heads
-
-
-def _column_heads(lines: Sequence[Line]) -> str:
-    """Join header lines, column by column where their cells match."""
-    counts = {len(line.cells) for line in lines}
-    if len(counts) == 1 and counts != {1}:
-        columns = zip(*(line.cells for line in lines), strict=True)
-        return CELL.join(" ".join(cells) for cells in columns)
-    return " ".join(CELL.join(line.cells) for line in lines)
+def _add_table(builder: DocumentBuilder, table: Table) -> None:
+    for i, cells in enumerate(table.heads):
+        builder.row(cells, starts_table=i == 0)
+    for i, row in enumerate(table.rows, len(table.heads)):
+        builder.row(row.cells, header=table.header, group=row.group, starts_table=i == 0)

@@ -15,26 +15,18 @@ from typing import Any, NamedTuple
 
 import pypdfium2.raw as pdfium_c
 
-from ingest.parsing.normalise import normalise_line, superscript
+from ingest.parsing import pdfium_calls as calls
+from ingest.parsing.normalise import superscript
+from ingest.parsing.pdf_cells import Cell, Word, split_cells
+from ingest.parsing.pdf_glance import Glance
 
 _HYPHEN = "\x02"
 """PDFium's mark for a hyphen at the end of a line."""
 
-LEADER = "…"
-"""Stands for the dots between an entry of a table of contents and its page."""
-
-_CELL_GAP_EM = 1.6
-"""A wider gap separates cells; justified prose stays below."""
 _WORD_GAP_EM = 0.15
-_LEADER = re.compile(r"(?:\. ?){5,}")
-"""Dots that lead the eye from an entry of a table of contents to its page."""
 _BOLD_WEIGHT = 600
 _BOLD_NAME = re.compile(rb"bold|black|heavy|demi", re.I)
 _FONT_NAME_BYTES = 128
-_OPEN_CELL = re.compile(r"^[$€£¥•‣▪◦●○■□·\-–—(]$|^\(?(?:\d{1,3}|[a-zA-Z])[.)]$")
-"""A list mark or currency sign stands apart from what it belongs to."""
-_CLOSING = re.compile(r"^[)%]+$")
-_STRAY_CURRENCY = re.compile(r"^(.*\d[)%]?) ([$€£¥])$")
 
 
 class _Glyph(NamedTuple):  # made thousands of times a page, which a frozen dataclass slows down
@@ -52,7 +44,7 @@ class _Glyph(NamedTuple):  # made thousands of times a page, which a frozen data
 class Line:
     """A line of text as seen on the page."""
 
-    cells: tuple[str, ...]
+    cells: tuple[Cell, ...]
     """Text between wide gaps; one for prose. Normalised."""
     left: float
     right: float
@@ -67,37 +59,57 @@ class Line:
     @property
     def text(self) -> str:
         """The whole line."""
-        return " ".join(self.cells)
+        if len(self.cells) == 1:
+            return self.cells[0].text  # most lines; asked for often
+        return " ".join([cell.text for cell in self.cells])
 
 
-def read_lines(text_page: Any, rotation: int) -> list[Line]:
+def read_lines(
+    text_page: Any,
+    rotation: int,
+    *,
+    left_out: frozenset[int] = frozenset(),
+    glance: Glance | None = None,
+) -> list[Line]:
     """Return the lines of a PDFium text page in drawing order.
 
     Args:
         text_page: An open `pypdfium2.PdfTextPage`.
         rotation: Degrees clockwise by which the page is shown turned: 0, 90, 180 or 270.
+        left_out: Places of characters in the text page that are none of the lines'.
+        glance: Is shown each line.
     """
     raw = text_page.raw
-    lines = (_line(raw, run) for run in _same_line_runs(_runs(raw, rotation)))
-    return [line for line in lines if line is not None]
+    lines: list[Line] = []
+    for run in _same_line_runs(_runs(raw, rotation, left_out)):
+        line = _line(raw, run, glance)
+        if line is not None:
+            lines.append(line)
+    return lines
 
 
-def _runs(raw: Any, rotation: int) -> Iterator[list[_Glyph]]:
+def _runs(raw: Any, rotation: int, left_out: frozenset[int]) -> Iterator[list[_Glyph]]:
     """Yield the stretches of characters between PDFium's line breaks, blanks included."""
     box = pdfium_c.FS_RECTF()
-    box_ref = ctypes.byref(box)
+    page, at = calls.address(raw), ctypes.addressof(box)
+    # The calls of every character: looked up once.
+    char_code, loose_box, new = calls.char_code, calls.loose_box, tuple.__new__
     run: list[_Glyph] = []
     for index in range(pdfium_c.FPDFText_CountChars(raw)):
-        code = pdfium_c.FPDFText_GetUnicode(raw, index)
+        if index in left_out:
+            continue
+        code = char_code(page, index)
         character = chr(code) if code < 0x110000 else "\ufffd"
         if character in "\r\n":
             if run:
                 yield run
             run = []
             continue
-        pdfium_c.FPDFText_GetLooseCharBox(raw, index, box_ref)
-        left, bottom, right, top = _turned(box, rotation)
-        run.append(_Glyph(character, index, left, bottom, right, top))
+        loose_box(page, index, at)
+        left, bottom, right, top = box.left, box.bottom, box.right, box.top
+        if rotation:
+            left, bottom, right, top = _turned(box, rotation)
+        run.append(new(_Glyph, (character, index, left, bottom, right, top)))
         if character == _HYPHEN:
             yield run
             run = []
@@ -110,9 +122,7 @@ def _turned(box: Any, rotation: int) -> tuple[float, float, float, float]:
         return box.bottom, -box.right, box.top, -box.left
     if rotation == 180:
         return -box.right, -box.top, -box.left, -box.bottom
-    if rotation == 270:
-        return -box.top, box.left, -box.bottom, box.right
-    return box.left, box.bottom, box.right, box.top
+    return -box.top, box.left, -box.bottom, box.right
 
 
 def _same_line_runs(runs: Iterable[list[_Glyph]]) -> Iterator[list[_Glyph]]:
@@ -149,39 +159,47 @@ def _blank_after(glyph: _Glyph) -> _Glyph:
     return glyph._replace(character=" ", left=glyph.right)
 
 
-def _line(raw: Any, run: list[_Glyph]) -> Line | None:
+def _line(raw: Any, run: list[_Glyph], glance: Glance | None) -> Line | None:
     visible = [glyph for glyph in run if not glyph.character.isspace()]
     if not visible:
         return None
     size = max(median(glyph.top - glyph.bottom for glyph in visible), 1.0)
     bottom = median(glyph.bottom for glyph in visible)
     words = list(_words(_marks_in_place(run, size=size, line_bottom=bottom), size))
-    cells = _cells(words, size)
+    cells = split_cells(words, size)
     if not cells:
         return None
+    right = max(glyph.right for glyph in visible)
+    if glance is not None:
+        left = min(glyph.left for glyph in visible)
+        glance.look(visible, (left, bottom, right, bottom + size))
     return Line(
-        cells=tuple(cells),
+        cells=cells,
         left=visible[0].left,
-        right=max(glyph.right for glyph in visible),
+        right=right,
         bottom=bottom,
         size=size,
-        first_word_width=words[0][-1].right - words[0][0].left,
+        first_word_width=words[0].right - words[0].left,
         is_bold=all(_is_bold(raw, glyph.char_index) for glyph in _samples(visible)),
         ends_hyphenated=visible[-1].character == _HYPHEN,
     )
 
 
-def _words(run: list[_Glyph], size: float) -> Iterator[list[_Glyph]]:
+def _words(run: list[_Glyph], size: float) -> Iterator[Word]:
     word: list[_Glyph] = []
     for glyph in run:
         is_blank = glyph.character.isspace()
         if word and (is_blank or glyph.left - word[-1].right > _WORD_GAP_EM * 2 * size):
-            yield word
+            yield _word(word)
             word = []
         if not is_blank:
             word.append(glyph)
     if word:
-        yield word
+        yield _word(word)
+
+
+def _word(glyphs: list[_Glyph]) -> Word:
+    return Word("".join(glyph.character for glyph in glyphs), glyphs[0].left, glyphs[-1].right)
 
 
 def _marks_in_place(run: list[_Glyph], *, size: float, line_bottom: float) -> list[_Glyph]:
@@ -202,30 +220,6 @@ def _marks_in_place(run: list[_Glyph], *, size: float, line_bottom: float) -> li
             at -= 1
         placed.insert(at, glyph._replace(character=superscript(glyph.character)))
     return placed
-
-
-def _cells(words: list[list[_Glyph]], size: float) -> list[str]:
-    cells: list[str] = []
-    right = None
-    for word in words:
-        text = "".join(glyph.character for glyph in word)
-        is_near = right is not None and word[0].left - right <= _CELL_GAP_EM * size
-        if cells and (is_near or _OPEN_CELL.search(cells[-1]) or _CLOSING.match(text)):
-            cells[-1] += f" {text}"
-        else:
-            cells.append(text)
-        right = word[-1].right
-    cells = [_LEADER.sub(f" {LEADER} ", cell) for cell in _with_own_currency(cells)]
-    return [cell for cell in map(normalise_line, cells) if cell]
-
-
-def _with_own_currency(cells: list[str]) -> list[str]:
-    """Move a currency sign drawn close behind a number to the number that it belongs to."""
-    moved = cells[:]
-    for i in range(len(moved) - 1):
-        if (match := _STRAY_CURRENCY.match(moved[i])) and moved[i + 1][:1].isdigit():
-            moved[i], moved[i + 1] = match[1], f"{match[2]} {moved[i + 1]}"
-    return moved
 
 
 def _samples(visible: list[_Glyph]) -> tuple[_Glyph, ...]:

@@ -1,8 +1,9 @@
 """The process that draws a page of an untrusted PDF: `python -m ingest.parsing.picture_child`.
 
-Reads one JSON request from standard input, {"path", "page_index", "quote", "place", "width_px",
-"max_memory_bytes"}, and answers with one line of JSON, {"n_boxes"}, and then the bytes of a PNG.
-Ends with another code than 0 where the page cannot be drawn.
+Reads one JSON request from standard input, {"descriptor", "page_index", "quote", "place",
+"boxes", "width_px", "max_memory_bytes", "max_cpu_s"}, the descriptor being inherited, and answers
+with one line of JSON, {"n_boxes"}, and then the bytes of a PNG. Confines itself before it opens the
+PDF. Ends with another code than 0 where the page cannot be drawn.
 """
 
 from __future__ import annotations
@@ -12,16 +13,18 @@ import json
 import logging
 import re
 import sys
-import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from typing import Any
 
-import pypdfium2
 import pypdfium2.raw as pdfium_c
 from PIL import Image, ImageChops, ImageDraw
 
-from ingest.parsing.child import limit_memory
+from assistant.types import PAGE_UNITS
+from ingest.parsing.confinement import confine, limit_cpu, limit_memory
+from ingest.parsing.input_copy import path_of
+from ingest.parsing.letters import letters
+from ingest.parsing.pdf_file import open_pdf
 
 MARK = (255, 226, 110)
 """Of the passage; multiplied with the page, so that the text stays as dark as it is."""
@@ -35,12 +38,15 @@ def main() -> None:
     request = json.loads(sys.stdin.readline())
     logging.disable()
     limit_memory(request["max_memory_bytes"])
-    with closing(pypdfium2.PdfDocument(request["path"])) as pdf:
+    limit_cpu(0, request["max_cpu_s"])
+    confine()
+    with closing(open_pdf(path_of(request["descriptor"]))) as pdf:
         picture, n_boxes = draw(
             pdf,
             request["page_index"],
             quote=request["quote"],
             place=request["place"],
+            boxes=request["boxes"],
             width_px=request["width_px"],
         )
     png = io.BytesIO()
@@ -49,26 +55,57 @@ def main() -> None:
 
 
 def draw(
-    pdf: Any, page_index: int, *, quote: str, place: float, width_px: int
+    pdf: Any,
+    page_index: int,
+    *,
+    quote: str,
+    place: float,
+    boxes: Sequence[Sequence[int]],
+    width_px: int,
 ) -> tuple[Image.Image, int]:
-    """Return a page as a picture, the quote marked, and the number of boxes it took."""
+    """Return a page as a picture, the quote or the boxes marked, and the number of marks.
+
+    Boxes are left, top, right and bottom in `PAGE_UNITS` of the page as it is shown.
+    """
     with closing(pdf[page_index]) as page:
         width_pt, height_pt = page.get_size()
         ratio = min(1.0, MAX_HEIGHT_RATIO * width_pt / height_pt)
         scale = ratio * width_px / width_pt
         bitmap = page.render(scale=scale)
         picture = bitmap.to_pil().convert("RGB")
-        with closing(page.get_textpage()) as text_page:
-            boxes = quote_boxes(text_page, quote, place)
         if boxes:
+            marked = [_to_pixels(box, picture.size, margin=MARGIN_PT * scale) for box in boxes]
+        else:
+            with closing(page.get_textpage()) as text_page:
+                found = quote_boxes(text_page, quote, place)
+            marked = [_box_to_pixels(page, bitmap, box) for box in found]
+        if marked:
             marks = Image.new("RGB", picture.size, "white")
             pen = ImageDraw.Draw(marks)
-            for left, bottom, right, top in boxes:
-                x0, y0 = page_to_pixels(page, bitmap, left - MARGIN_PT, top + MARGIN_PT)
-                x1, y1 = page_to_pixels(page, bitmap, right + MARGIN_PT, bottom - MARGIN_PT)
-                pen.rectangle((min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1)), fill=MARK)
+            for box in marked:
+                pen.rectangle(box, fill=MARK)
             picture = ImageChops.multiply(picture, marks)
-        return picture, len(boxes)
+        return picture, len(marked)
+
+
+def _to_pixels(
+    box: Sequence[int], size: tuple[int, int], *, margin: float
+) -> tuple[float, float, float, float]:
+    left, top, right, bottom = (edge / PAGE_UNITS for edge in box)
+    width, height = size
+    return (
+        *(left * width - margin, top * height - margin),
+        *(right * width + margin, bottom * height + margin),
+    )
+
+
+def _box_to_pixels(
+    page: Any, bitmap: Any, box: tuple[float, float, float, float]
+) -> tuple[float, float, float, float]:
+    left, bottom, right, top = box
+    x0, y0 = page_to_pixels(page, bitmap, left - MARGIN_PT, top + MARGIN_PT)
+    x1, y1 = page_to_pixels(page, bitmap, right + MARGIN_PT, bottom - MARGIN_PT)
+    return min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1)
 
 
 def page_to_pixels(page: Any, bitmap: Any, x: float, y: float) -> tuple[int, int]:
@@ -91,8 +128,8 @@ def quote_boxes(
         quote: As stored.
         place: Where it starts in the stored text, 0 to 1; chooses among several places.
     """
-    wanted = "".join(letter for letter, _ in _letters(quote))
-    held = list(_letters(_characters(text_page)))
+    wanted = "".join(letter for letter, _ in letters(quote))
+    held = list(letters(_characters(text_page)))
     text = "".join(letter for letter, _ in held)
     starts = [match.start() for match in re.finditer(f"(?={re.escape(wanted)})", text)]
     if not wanted or not starts:
@@ -108,14 +145,6 @@ def _characters(text_page: Any) -> Iterator[str]:
     for index in range(text_page.count_chars()):
         code = pdfium_c.FPDFText_GetUnicode(text_page, index)
         yield chr(code) if 0 < code < 0xD800 or 0xDFFF < code < 0x110000 else " "
-
-
-def _letters(characters: Iterable[str]) -> Iterator[tuple[str, int]]:
-    """Yield letters and digits in one spelling, each with the index of its character."""
-    for index, char in enumerate(characters):
-        for letter in unicodedata.normalize("NFKC", char).casefold():
-            if letter.isalnum():
-                yield letter, index
 
 
 if __name__ == "__main__":

@@ -45,7 +45,7 @@ class PlainTextParser:
 
 def add_plain_text(builder: DocumentBuilder, text: str) -> None:
     """Add text to the open page of `builder`: paragraphs, list items, plain headings."""
-    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    text = builder.shown(text.replace("\r\n", "\n").replace("\r", "\n"))
     width = _wrap_width(text)
     for block in _BLOCK_BREAK.split(text):
         lines = [line.rstrip() for line in block.split("\n") if line.strip()]

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
 from ingest.types import ParsedDocument
+
+OnScan = Callable[[int, int], None]
+"""Told, before a scanned page is read, which it is, from 1, and of how many in its file."""
+
+
+def ignore(_number: int, _of: int) -> None:
+    """Be an `OnScan` that nobody listens to."""
 
 
 class Parser(Protocol):

@@ -6,7 +6,7 @@ import csv
 import io
 import warnings
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date, datetime, time
 from pathlib import Path
 from typing import IO, Any
@@ -16,9 +16,10 @@ from ingest.parsing.decoding import decode
 from ingest.parsing.document_builder import DocumentBuilder, check_n_pages, is_header
 from ingest.parsing.metadata import iso_date
 from ingest.parsing.office import opened
+from ingest.parsing.sheet_look import HiddenParts, hidden_cell, hidden_parts
 from ingest.parsing.sniff import MediaType
 from ingest.settings import IngestSettings
-from ingest.types import ParsedDocument, RejectReason
+from ingest.types import HiddenKind, ParsedDocument, RejectReason
 
 _DELIMITERS = ",;\t|"
 _SNIFFED_LINES = 20
@@ -26,7 +27,7 @@ _SNIFFED_CHARS = 50_000
 
 
 class WorkbookParser:
-    """Reads XLSX files: a page for each visible sheet, headed by its name."""
+    """Reads XLSX files: a page for each sheet that holds something, headed by its name."""
 
     def __init__(self, settings: IngestSettings) -> None:
         self._settings = settings
@@ -48,9 +49,6 @@ class WorkbookParser:
             check_n_pages(len(workbook.worksheets), self._settings)
             try:
                 for sheet in workbook.worksheets:
-                    if sheet.sheet_state != "visible":
-                        builder.flags.add("hidden-sheets-skipped")
-                        continue
                     _add_sheet(builder, sheet)
                 return builder.build()
             finally:
@@ -85,14 +83,42 @@ class CsvParser:
 def _add_sheet(builder: DocumentBuilder, sheet: Any) -> None:
     # Programs write wrong dimensions; without them every row that there is gets read.
     sheet.reset_dimensions()
-    rows = ([_shown(cell) for cell in row] for row in sheet.iter_rows())
+    with sheet._get_source() as source:
+        parts = hidden_parts(source.read())
+    rows = (_seen(builder, row, parts) for row in sheet.iter_rows())
+    if sheet.sheet_state != "visible":
+        _hide_sheet(builder, sheet.title, rows)
+        return
     filled = (cells for cells in rows if any(cells))
     first = next(filled, None)
-    if first is None:
-        return
-    builder.heading(sheet.title, 1)
-    _add_rows(builder, _chained(first, filled))
-    builder.end_page()
+    if first is not None:
+        builder.heading(sheet.title, 1)
+        _add_rows(builder, _chained(first, filled))
+    if first is not None or builder.hides_here:
+        builder.end_page()
+
+
+def _hide_sheet(builder: DocumentBuilder, title: str, rows: Iterator[list[str]]) -> None:
+    """Keep the rows of a sheet that is not shown apart, as those of an empty page."""
+    lines = [" | ".join(filter(None, cells)) for cells in rows if any(cells)]
+    if lines or builder.hides_here:
+        builder.hide(HiddenKind.SHEET, "\n".join([title, *lines]))
+        builder.end_page()
+
+
+def _seen(builder: DocumentBuilder, row: Iterable[Any], parts: HiddenParts) -> list[str]:
+    """Return the cells of a row as the sheet shows them; what it hides is kept apart."""
+    shown: list[str] = []
+    hidden: dict[HiddenKind, list[str]] = {}
+    for cell in row:
+        text = _shown(cell)
+        if text and (kind := hidden_cell(cell, parts)):
+            hidden.setdefault(kind, []).append(text)
+            text = ""
+        shown.append(text)
+    for kind, texts in hidden.items():
+        builder.hide(kind, " | ".join(texts))
+    return shown
 
 
 def _add_rows(builder: DocumentBuilder, rows: Iterator[list[str]]) -> None:

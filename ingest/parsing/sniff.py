@@ -5,10 +5,12 @@ from __future__ import annotations
 import mmap
 import re
 import zipfile
+import zlib
 from enum import StrEnum
 from pathlib import Path
 
 from ingest.errors import RejectedFileError
+from ingest.parsing.archive import opened_archive
 from ingest.parsing.decoding import is_binary
 from ingest.types import RejectReason
 
@@ -75,8 +77,12 @@ _MAIL_START = re.compile(
 _MAIL_FIELD = re.compile(rb"^(?:message-id|mime-version|received|return-path):", re.I | re.M)
 
 
-def sniff(path: Path) -> MediaType:
+def sniff(path: Path, suffix: str | None = None) -> MediaType:
     """Return what the file at `path` is.
+
+    Args:
+        path: Of the file.
+        suffix: What its name ends in, with the dot, where `path` is not named like it.
 
     Raises:
         RejectedFileError: empty, encrypted, damaged, or of a kind that Plinth cannot read; the
@@ -100,7 +106,7 @@ def sniff(path: Path) -> MediaType:
         if b"%PDF-" in head:  # behind more foreign bytes than readers put up with
             return MediaType.PDF
         raise _unsupported("a binary file of unknown kind", "convert to PDF, DOCX or text")
-    return _sniff_text(head, path.suffix.lower())
+    return _sniff_text(head, (path.suffix if suffix is None else suffix).lower())
 
 
 def _sniff_text(head: bytes, suffix: str) -> MediaType:
@@ -117,7 +123,7 @@ def _sniff_text(head: bytes, suffix: str) -> MediaType:
 
 def _sniff_zip(path: Path) -> MediaType:
     try:
-        with zipfile.ZipFile(path) as archive:
+        with path.open("rb") as file, opened_archive(file) as archive:
             names = set(archive.namelist())
             if "[Content_Types].xml" in names:
                 if _STRICT in _read(archive, "_rels/.rels"):
@@ -137,7 +143,7 @@ def _sniff_zip(path: Path) -> MediaType:
                 is_book = b"epub" in _read(archive, "mimetype")
                 found = "an EPUB book" if is_book else "an OpenDocument file"
                 raise _unsupported(found, "convert to DOCX, PPTX, XLSX or PDF")
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError) as exc:
+    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError) as exc:
         raise RejectedFileError(
             RejectReason.CORRUPT,
             "the file is a damaged zip container (a DOCX, PPTX or XLSX cut short?); "

@@ -13,9 +13,10 @@ from ingest.parsing.metadata import iso_date
 from ingest.parsing.normalise import superscript
 from ingest.parsing.office import opened
 from ingest.parsing.sniff import MediaType
+from ingest.parsing.word_look import Looks
 from ingest.parsing.word_numbering import Numbering
 from ingest.settings import IngestSettings
-from ingest.types import ParsedDocument
+from ingest.types import HiddenKind, ParsedDocument
 
 _W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
 _FALLBACK = "{http://schemas.openxmlformats.org/markup-compatibility/2006}Fallback"
@@ -31,7 +32,7 @@ _BREAKS = {f"{_W}br": "\n", f"{_W}cr": "\n", f"{_W}tab": "\t", f"{_W}noBreakHyph
 class WordParser:
     """Reads DOCX files as one page; running headers and footers are left out.
 
-    Tracked changes are read as accepted, hidden text is left out, footnotes follow at the end.
+    Tracked changes are read as accepted, footnotes follow at the end.
     """
 
     def __init__(self, settings: IngestSettings) -> None:
@@ -63,6 +64,8 @@ class _Body:
             if level := _style_level(style):
                 self._heading_levels[style.get(f"{_W}styleId")] = level
         self._numbering = Numbering(document.part)
+        self._looks = Looks(document)
+        self._hidden: dict[HiddenKind, list[str]] = {}
         self._notes: list[str] = []
 
     def read(self) -> None:
@@ -132,12 +135,19 @@ class _Body:
                 self._builder.paragraph(f"{superscript(str(number))} {text.strip()}")
 
     def _text(self, paragraph: Any) -> str:
-        return "".join(self._pieces(paragraph))
+        text = "".join(self._pieces(paragraph))
+        for kind, pieces in self._hidden.items():
+            self._builder.hide(kind, "".join(pieces))
+        self._hidden.clear()
+        return text
 
     def _pieces(self, element: Any) -> Iterator[str]:
         for child in element:
             tag = child.tag
-            if tag in _SKIPPED or (tag == f"{_W}r" and _is_set(child, "vanish")):
+            if tag in _SKIPPED:
+                continue
+            if tag == f"{_W}r" and (kind := self._looks.hidden(child)):
+                self._hidden.setdefault(kind, []).extend(self._pieces(child))
                 continue
             if tag == f"{_W}t":
                 text = child.text or ""

@@ -50,6 +50,7 @@ from models.fitting.record import (
 from models.fitting.texts import load_texts
 from models.fitting.trial import Trial, is_faster, refusal, too_slow
 from models.gguf import Header, read_header
+from models.llama.ending import how_it_ended
 from models.llama.environment import computing_environment
 from models.processors import physical_cores, this_processor
 from models.staging import PARTIAL, hold_lock
@@ -121,7 +122,7 @@ def fit(
 
 
 def _still_holds(model: ModelEntry, record: Record, sha256: str, models_dir: Path) -> bool:
-    if disagrees(record, sha256) is not None:
+    if disagrees(record, sha256) is not None or not record.was_measured:
         return False
     if record.fitted is None:
         return True
@@ -358,8 +359,8 @@ def _converse(child: subprocess.Popen[bytes], order: Order, tell: Tell) -> list[
 def _last_words(child: subprocess.Popen[bytes], stderr: IO[bytes]) -> str:
     stderr.seek(0)
     lines = stderr.read().decode("utf-8", errors="replace").split("\n")
-    said = "; ".join(line.strip() for line in lines if line.strip())[-500:]
-    return f"its process ended with {child.returncode}: {said or 'it said nothing'}"
+    said = "; ".join(dict.fromkeys(line.strip() for line in lines if line.strip()))[-500:]
+    return f"its process ended with {how_it_ended(child.returncode)}: {said or 'it said nothing'}"
 
 
 def _remove_unused(folder: Path) -> None:

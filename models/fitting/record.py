@@ -84,6 +84,11 @@ class Record(_Stored):
     """The one that `fitted` was made by."""
     attempts: tuple[Attempt, ...]
 
+    @property
+    def was_measured(self) -> bool:
+        """Whether the candidates' speeds were found out; else each attempt says why not."""
+        return not self.attempts or any(one.predicted is not None for one in self.attempts)
+
     def trial(self) -> Trial | None:
         """Return the figures of the fitted file."""
         for attempt in self.attempts:
@@ -168,6 +173,8 @@ def file_in_use(model: ModelEntry, models_dir: Path, *, use_fitted: bool) -> Fil
     disagreement = disagrees(record, sha256)
     if disagreement is not None:
         return keep(f"original: {disagreement}; {again}")
+    if not record.was_measured:
+        return keep(f"original: not fitted, {record.attempts[0].refusal}; {again}")
     if record.fitted is None:
         return keep("original: no candidate was both faster and as good on this processor")
     (check,) = check_files(only_fitted(model, record.fitted), models_dir)

@@ -37,29 +37,31 @@ class Rotation:
     is_halved: bool
     """Whether a value's partner is half a head away (NeoX), not beside it."""
 
-    def turned(self, keys: NDArray[np.float16], steps: NDArray[np.int64]) -> NDArray[np.float16]:
-        """Return keys as they are so many positions further on.
+    def turn(self, keys: NDArray[np.float16], step: int) -> None:
+        """Change keys to what they are so many positions further on.
 
         Args:
             keys: Shape [tokens, values of all heads].
-            steps: Shape [tokens].
+            step: Of every token; negative leads back.
         """
         exponents = np.arange(0, self.head_size, 2) / self.head_size
-        angles = steps[:, np.newaxis] * self.base**-exponents
-        cosines = np.cos(angles).astype(np.float32)[:, np.newaxis]
-        sines = np.sin(angles).astype(np.float32)[:, np.newaxis]
-        heads = keys.reshape(len(keys), -1, self.head_size)
+        angles = step * self.base**-exponents
         half = self.head_size // 2
         one, other = (
             (np.s_[..., :half], np.s_[..., half:])
             if self.is_halved
             else (np.s_[..., 0::2], np.s_[..., 1::2])
         )
-        left, right = heads[one].astype(np.float32), heads[other].astype(np.float32)
-        result = np.empty_like(heads)
-        result[one] = left * cosines - right * sines
-        result[other] = left * sines + right * cosines
-        return result.reshape(keys.shape)
+        heads = keys.reshape(len(keys), -1, self.head_size)
+        turned = heads.astype(np.float32)
+        partners = np.empty_like(turned)
+        partners[one], partners[other] = -turned[other], turned[one]
+        for angle_of, values in ((np.cos, turned), (np.sin, partners)):
+            factors = angle_of(angles).astype(np.float32)
+            values[one] *= factors
+            values[other] *= factors
+        turned += partners
+        heads[...] = turned
 
 
 class StateLayoutError(ValueError):
@@ -91,32 +93,32 @@ def placed(state: State, start: int, rotation: Rotation) -> State:
     Raises:
         StateLayoutError: the bytes are not a state as described above.
     """
-    cells = _cells(state)
+    result = bytearray(state)
+    cells = _cells(result)
     order = _by_position(cells)
-    moved = cells[order]
-    moved["position"] = start + np.arange(len(moved))
-    steps = moved["position"].astype(np.int64) - cells["position"][order]
+    positions = positions_of(state)[order]
+    if not len(cells) or (np.diff(positions) != 1).any():
+        raise StateLayoutError("the positions do not follow one another")
+    cells[:] = cells[order]
+    cells["position"] = np.arange(start, start + len(cells))
+    is_scattered = (np.diff(order) != 1).any()
     at = _COUNT_AT + 4 + cells.nbytes
     is_transposed, n_layers = struct.unpack_from("<II", state, at)
     if is_transposed:
         raise StateLayoutError("the values are transposed; flash attention is off")
-    parts: list[bytes | memoryview | State] = [
-        bytes(state[:_COUNT_AT]),
-        struct.pack("<I", len(moved)),
-        moved.tobytes(),
-        bytes(state[at : at + 8]),
-    ]
     at += 8
     for index in range(2 * n_layers):  # the keys of every layer, then the values of every layer
         row_bytes = _row_bytes(state, at)
-        parts.append(bytes(state[at : at + _LAYER.size]))
         at += _LAYER.size
-        rows = _rows(state, at, len(cells), row_bytes)[order]
-        parts.append((rotation.turned(rows, steps) if index < n_layers else rows).tobytes())
-        at += len(cells) * row_bytes
+        rows = _rows(result, at, len(cells), row_bytes)
+        if is_scattered:
+            rows[:] = rows[order]
+        if index < n_layers:
+            rotation.turn(rows, start - int(positions[0]))
+        at += rows.nbytes
     if at != len(state):
         raise StateLayoutError(f"{len(state) - at} bytes more than expected")
-    return bytearray(b"".join(parts))
+    return result
 
 
 def _cells(state: State) -> NDArray[np.void]:

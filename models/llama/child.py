@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import signal
 import subprocess
 import sys
 import threading
+import time
 from collections import deque
 from contextlib import suppress
 from queue import SimpleQueue
 from typing import IO
 
-from models.errors import GeneratorCrashedError, ModelError
+from models.errors import GeneratorCrashedError, ModelError, ModelFileError
 from models.llama import wire
+from models.llama.ending import how_it_ended
 from models.llama.environment import computing_environment
 
 Replies = SimpleQueue[wire.Reply | None]
@@ -47,6 +48,8 @@ class GeneratorChild:
         self._replies_lock = threading.Lock()
         self._replies: dict[int, Replies] = {}
         self._has_ended = False
+        self._started_s = time.monotonic()
+        self._ended_s: float | None = None
         self._opened = threading.Event()
         self._open_error: ModelError | None = None
         self._last_lines: deque[str] = deque(maxlen=_STDERR_LINES_KEPT)
@@ -68,7 +71,19 @@ class GeneratorChild:
     @property
     def is_usable(self) -> bool:
         """Whether requests make sense: it has not ended, and its model could be opened."""
-        return self._process.poll() is None and self._open_error is None
+        # The end of its replies is known while another thread asks the system, which tells one.
+        has_ended = self._has_ended or self._process.poll() is not None
+        return not has_ended and self._open_error is None
+
+    @property
+    def death(self) -> tuple[float, float] | None:
+        """When it was started and when it ended, by the monotonic clock, if it crashed.
+
+        None as long as it runs, and where it said that its model cannot be opened.
+        """
+        if self.is_usable or isinstance(self._open_error, ModelFileError):
+            return None
+        return self._started_s, time.monotonic() if self._ended_s is None else self._ended_s
 
     def wait_until_open(self) -> None:
         """Return when the model is loaded; any number of threads may wait.
@@ -100,14 +115,17 @@ class GeneratorChild:
             stdin.write(wire.encode(message))
             stdin.flush()
 
+    def ending(self) -> str:
+        """Return how the process ended, in words; waits for it."""
+        how = how_it_ended(self._process.wait())
+        return f"the generator's process {self.pid} ended with {how}"
+
     def crash_error(self) -> GeneratorCrashedError:
         """Return the error for a request that got None, to be raised."""
-        status = self._process.wait()
-        ending = f"signal {signal.Signals(-status).name}" if status < 0 else f"exit code {status}"
         said = "; ".join(self._last_lines) or "it said nothing"
         return GeneratorCrashedError(
-            f"the generator's process {self.pid} ended with {ending} in the middle of a request: "
-            f"{said}; ask again, the next request starts a new one"
+            f"{self.ending()} in the middle of a request: {said}; ask again, the next request "
+            "starts a new one"
         )
 
     def close(self) -> None:
@@ -133,6 +151,7 @@ class GeneratorChild:
     def _end_replies(self) -> None:
         """Tell everybody who waits that nothing more will come."""
         self._stderr_thread.join()  # so that an error can tell what was said last
+        self._ended_s = time.monotonic()
         with self._replies_lock:
             self._has_ended = True
             orphans = list(self._replies.values())

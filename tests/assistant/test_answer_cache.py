@@ -106,7 +106,7 @@ def test_same_question_is_answered_from_memory_with_the_same_events(
         first.citations,
     )
     assert again_events == [one for one in first_events if not isinstance(one, TextPiece)]
-    assert len(again_events) == 3
+    assert len(again_events) == 4
 
 
 def test_record_says_that_a_reply_came_from_memory(cache: AnswerCache) -> None:

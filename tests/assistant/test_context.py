@@ -5,7 +5,13 @@ from collections.abc import Callable, Collection, Sequence
 import numpy as np
 import pytest
 
-from assistant.context import Context, build_context, choose_hits, score_rest
+from assistant.context import (
+    WHOLE_PASSAGES,
+    Context,
+    build_context,
+    choose_hits,
+    score_rest,
+)
 from assistant.evidence.sentences import StemWeights, read_sentences
 from assistant.passages import label, write_block
 from assistant.settings import AnswerSettings
@@ -26,6 +32,21 @@ def test_choose_hits_limits_one_document_when_others_have_something(
 def test_choose_hits_of_the_only_document_takes_more(make_hit: Callable[..., Hit]) -> None:
     hits = [make_hit(f"Text {name} here.") for name in ("one", "two", "three", "four")]
     assert choose_hits(hits, SETTINGS) == (0, 1, 2)
+
+
+def test_choose_hits_limits_one_batch_when_others_have_something(
+    make_hit: Callable[..., Hit],
+) -> None:
+    settings = AnswerSettings(passages=3, passages_per_batch=2)
+    hits = [
+        make_hit(f"Text {name} here.", document=f"{name}.md", batch="first")
+        for name in ("one", "two", "three")
+    ]
+    assert choose_hits(hits, settings) == (0, 1, 2)
+    weak = make_hit("Hardly a word.", document="b.md", batch="second", score=0.2)
+    assert choose_hits([*hits, weak], settings) == (0, 1, 2)
+    hits.append(make_hit("Another source.", document="b.md", batch="second"))
+    assert choose_hits(hits, settings) == (0, 1, 3)
 
 
 def test_choose_hits_merges_near_copies_but_not_with_other_numbers(
@@ -195,3 +216,45 @@ def test_build_context_of_whole_passages_takes_them_in_rank_order(
 def test_label_names_title_heading_and_date(make_hit: Callable[..., Hit]) -> None:
     hit = make_hit("x y.", title="Travel policy", heading="Hotels", date="2025-01-01")
     assert label(hit) == "Travel policy > Hotels (2025-01-01)"
+
+
+@pytest.fixture
+def four_rules(make_hit: Callable[..., Hit]) -> list[Hit]:
+    """Passages of two sentences that all say something about leave, best first."""
+    return [
+        make_hit(
+            f"Leave in {city} is requested from the manager. Leave in {city} ends in May.",
+            document=f"{city}.md",
+            score=score,
+        )
+        for city, score in (("Lund", 0.9), ("Bonn", 0.8), ("Graz", 0.7), ("Metz", 0.6))
+    ]
+
+
+def test_build_context_computes_no_more_than_the_best_passages_whole(
+    four_rules: Sequence[Hit], contextualise: Callable[..., Context]
+) -> None:
+    context = contextualise(four_rules, "When does leave end?", budget=1000)
+    assert len(context.passages) == WHOLE_PASSAGES
+    assert "Metz" not in "".join(map(str, context.passages))
+    everything = contextualise(four_rules, "When does leave end?", budget=1000, whole_passages=True)
+    assert len(everything.passages) == len(four_rules)
+
+
+def test_build_context_shows_no_more_than_the_best_passages_kept(
+    four_rules: Sequence[Hit], contextualise: Callable[..., Context]
+) -> None:
+    context = contextualise(four_rules, "When does leave end?", budget=1000, kept=(0, 1, 2, 3))
+    best_last = [write_block(hit) for hit in four_rules[:WHOLE_PASSAGES][::-1]]
+    assert list(context.passages) == best_last
+
+
+def test_build_context_computes_less_beside_kept_passages(
+    four_rules: Sequence[Hit], contextualise: Callable[..., Context]
+) -> None:
+    context = contextualise(four_rules, "When does leave end?", budget=1000, kept=(0, 1, 2, 3))
+    assert [block for block in context.passages if isinstance(block, str)] == []
+    beside = contextualise(four_rules, "When does leave end?", budget=1000, kept=(0, 1))
+    computed = [block for block in beside.passages if isinstance(block, str)]
+    assert len(computed) == 1
+    assert "Graz" in computed[0]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 
 import pytest
 
@@ -9,12 +10,20 @@ from assistant.answer_text import answer_sentences, join_sentences
 from assistant.cancellation import Cancellation
 from assistant.engine import Engine
 from assistant.errors import InvalidQuestionError, QuestionCancelledError
-from assistant.events import BestEvidence, Event, QuestionResolved, SentenceChecked, TextPiece
+from assistant.events import (
+    BestEvidence,
+    Event,
+    EvidenceChosen,
+    QuestionResolved,
+    SentenceChecked,
+    TextPiece,
+)
 from assistant.passages import write_block
 from assistant.prompts.library import prompt_text
 from assistant.reply_json import reply_to_json
 from assistant.settings import AnswerSettings
-from assistant.types import Abstention, AbstentionReason, Answer, Hit, Support
+from assistant.types import Abstention, AbstentionReason, Answer, DocumentId, Hit, Support, Turn
+from assistant.waiting_line import Ticket, WaitingLine
 from models.fakes import FakeEmbedder, FakeGenerator
 
 
@@ -172,7 +181,8 @@ def test_ask_tells_the_listener_evidence_then_text_then_verdicts(
     reply = build(LEAVE).ask(QUESTION, readable=OPERATOR, listener=events.append)
     assert events[0] == QuestionResolved(question=QUESTION)
     assert isinstance(events[1], BestEvidence)
-    assert isinstance(events[2], TextPiece)
+    assert events[2] == EvidenceChosen(documents=frozenset({DocumentId("handbook.md")}))
+    assert isinstance(events[3], TextPiece)
     assert isinstance(events[-1], SentenceChecked)
     pieces = "".join(event.text for event in events if isinstance(event, TextPiece))
     assert pieces == reply.text
@@ -191,6 +201,61 @@ def test_ask_that_is_cancelled_has_no_reply(build: Callable[..., Engine], at: ty
     with pytest.raises(QuestionCancelledError):
         build(LEAVE).ask(QUESTION, readable=OPERATOR, listener=listen, cancellation=cancellation)
     assert not any(isinstance(event, SentenceChecked) for event in seen)
+
+
+class Busy(Exception):
+    """The model is with somebody else."""
+
+
+class RefusingLine(WaitingLine):
+    """Has everybody refused, and remembers who came."""
+
+    def __init__(self) -> None:
+        super().__init__(n_at_a_time=1, most_waiting=1, most_waiting_each=1)
+        self.came: list[Ticket] = []
+
+    def join(self, ticket: Ticket) -> None:
+        self.came.append(ticket)
+        raise Busy
+
+
+@pytest.mark.parametrize(
+    ("history", "told"),
+    [
+        ((), [QuestionResolved, BestEvidence, EvidenceChosen]),
+        ((Turn(role="user", content="How long is the leave?"),), []),
+    ],
+)
+def test_ask_generates_nothing_before_its_turn(
+    build: Callable[..., Engine], history: tuple[Turn, ...], told: list[type[Event]]
+) -> None:
+    events: list[Event] = []
+    with pytest.raises(Busy):
+        build(LEAVE).ask(
+            "And for them?" if history else QUESTION,
+            history=history,
+            readable=OPERATOR,
+            listener=events.append,
+            ticket=RefusingLine().ticket("ann"),
+        )
+    assert [type(event) for event in events] == told
+
+
+@pytest.mark.parametrize("question", [QUESTION, ""])
+def test_ask_ends_its_turn_however_it_ends(build: Callable[..., Engine], question: str) -> None:
+    line = WaitingLine(n_at_a_time=1, most_waiting=1, most_waiting_each=1)
+    ticket = line.ticket("ann")
+    ticket.wait(Cancellation(), lambda _: None)
+    with suppress(InvalidQuestionError):
+        build(LEAVE).ask(question, readable=OPERATOR, ticket=ticket)
+    assert line.n_under_way == 0
+
+
+def test_ask_without_evidence_waits_for_nobody(build: Callable[..., Engine]) -> None:
+    line = RefusingLine()
+    reply = build().ask(QUESTION, readable=OPERATOR, ticket=line.ticket("ann"))
+    assert isinstance(reply, Abstention)
+    assert line.came == []
 
 
 def test_reply_to_json_has_every_field_of_the_contract(build: Callable[..., Engine]) -> None:

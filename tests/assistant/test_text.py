@@ -23,6 +23,8 @@ def sentences(text: str) -> list[str]:
         ("4.2 Term. It is long.", ["4.2 Term.", "It is long."]),
         ("这是一个句子。另一个！", ["这是一个句子。", "另一个！"]),
         ("a | b\nc | d", ["a | b", "c | d"]),
+        ("Net. Property | 5. | 6", ["Net. Property | 5. | 6"]),
+        ("A | " + "Go now. " * 50 + "| B", ["A | Go now.", *["Go now."] * 49, "| B"]),
         ("  \n ", []),
         ("", []),
     ],

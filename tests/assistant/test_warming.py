@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+import assistant.warming
 from assistant.access import OPERATOR
 from assistant.errors import StoreError
 from assistant.evidence.prepared import PreparedSentences
@@ -16,9 +17,11 @@ from assistant.store.types import ReadableChunk
 from assistant.store.writer import CatalogWriter, open_writer
 from assistant.types import ChunkId
 from assistant.warming import Blocks, Sentences, Warmer
+from models.errors import GeneratorPausedError
 from models.fakes import FakeGenerator
 from models.types import Block
 from tests.assistant.corpora import EMBEDDER, publish
+from tests.waiting import wait_until
 
 TIMEOUT_S = 20.0
 GIGABYTE = 10**9
@@ -96,11 +99,60 @@ def test_warmer_keeps_the_newest_passages_first(writer: CatalogWriter) -> None:
         assert warmer.progress.n_chunks == 3
 
 
-def test_warmer_prefers_what_was_used(writer: CatalogWriter) -> None:
-    publish(writer, "docs", a="One.\nTwo.\nThree.\nFour.")
+def test_warmer_goes_on_once_the_model_is_started_again(
+    writer: CatalogWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Paused(Keeper):
+        n_refused = 0
+
+        def keep(self, head: str, block: Block) -> bool:
+            if self.n_refused < 2:
+                self.n_refused += 1
+                raise GeneratorPausedError("it is started again in 8 s")
+            return super().keep(head, block)
+
+    monkeypatch.setattr(assistant.warming, "LOOKS_S", 0.01)
+    publish(writer, "docs", a="One.\nTwo.")
+    keeper = Paused()
+    with warming(writer, keeper) as warmer:
+        keeper.wait_for(2, 1)
+        assert warmer.progress.error is None
+
+
+def test_warmer_prefers_what_was_used_then_what_stands_around_it(writer: CatalogWriter) -> None:
+    publish(writer, "docs", a="One.\nTwo.\nThree.\nFour.", b="Five.\nSix.")
     keeper = Keeper()
-    with warming(writer, keeper, used=(2, 1)):
-        keeper.wait_for(1, 2, 4, 3)
+    with warming(writer, keeper, used=(2,)):
+        keeper.wait_for(2, 3, 1, 4, 6, 5)
+
+
+def test_warmer_turns_to_another_question_at_once(writer: CatalogWriter) -> None:
+    publish(writer, "docs", a="One.\nTwo.\nThree.\nFour.", b="Five.\nSix.")
+    keeper = Keeper()
+    with warming(writer, keeper, used=(1,)) as warmer:
+        keeper.wait_for(1)
+        warmer.note_use([ChunkId(5)])
+        for _ in range(5):
+            keeper.allowed.release()
+        wait_until(lambda: len(keeper.names) == 6)
+    # One passage of the first document may have been under way.
+    assert [name for name in keeper.names[:6] if name != "2"] == ["1", "5", "6", "3", "4"]
+
+
+def test_warmer_is_idle_when_all_is_kept_and_nothing_was_asked_since(
+    writer: CatalogWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("assistant.warming.LOOKS_S", 0.01)
+    publish(writer, "docs", a="One.")
+    keeper = Keeper()
+    with warming(writer, keeper) as warmer:
+        assert not warmer.is_idle
+        keeper.wait_for(1)
+        wait_until(lambda: warmer.is_idle)
+        warmer.note_use([ChunkId(1)])
+        assert not warmer.is_idle
+        keeper.wait_for(1)
+        wait_until(lambda: warmer.is_idle)
 
 
 def test_warmer_begins_again_when_documents_come(

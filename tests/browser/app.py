@@ -44,7 +44,11 @@ CHROMIUM_OPTIONS = (
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    # Whatever a page asks for elsewhere, by name or number, comes to where a test can hear it.
+    "--host-resolver-rules=MAP * 127.0.0.2, EXCLUDE 127.0.0.1",
 )
+AGENT = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0"
+"""As whom a browser is known that is signed in from the start."""
 LOADED_S = 120.0
 POLL_S = 0.2
 END_S = 30.0
@@ -55,7 +59,10 @@ HOVERS = 5
 HOVER_MS = 5_000.0
 SETTLED = """() => document.readyState === 'complete'
     && !document.querySelector('[data-testid="stSkeleton"], [data-stale="true"]')
-    && [...document.images].every(image => image.complete)"""
+    && [...document.images].every(image => image.complete)
+    && !document.getAnimations().some(one => one.playState === 'running'
+        && one.effect.getComputedTiming().endTime !== Infinity)"""
+"""Nothing loads, and nothing fades: half-faded text has neither its colour nor its contrast."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +98,9 @@ def ingest(folder: Path, collection: str, environ: Mapping[str, str]) -> None:
 
 
 @contextmanager
-def running_app(data_dir: Path, environ: Mapping[str, str]) -> Iterator[RunningApp]:
+def running_app(
+    data_dir: Path, environ: Mapping[str, str], command: Sequence[str] = PLINTH
+) -> Iterator[RunningApp]:
     """Serve a data dir on a free loopback port until the block ends."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -99,7 +108,7 @@ def running_app(data_dir: Path, environ: Mapping[str, str]) -> Iterator[RunningA
     log = data_dir / "serve.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [*PLINTH, "serve", "--port", str(port)],
+            [*command, "serve", "--port", str(port)],
             env=dict(environ),
             cwd=PROJECT,
             stdout=output,
@@ -152,12 +161,18 @@ def add_person(
     return link_address(app.url, secret)
 
 
-def sign_in(context: BrowserContext, app: RunningApp, name: str, role: Role = Role.ADMIN) -> None:
+def sign_in(
+    context: BrowserContext,
+    app: RunningApp,
+    name: str,
+    role: Role = Role.ADMIN,
+    groups: Sequence[str] = (),
+) -> None:
     """Add somebody who is signed in at a browser from the start."""
-    secret = parse_qs(urlsplit(add_person(app, name, role)).query)[SECRET][0]
+    secret = parse_qs(urlsplit(add_person(app, name, role, groups)).query)[SECRET][0]
     with open_catalog(app.data_dir) as catalog:
         accounts = catalog.accounts(SignInSettings())
-        session = accounts.use_link(secret, password=None, browser="test", address="127.0.0.1")
+        session = accounts.use_link(secret, password=None, browser=AGENT, address="127.0.0.1")
     context.add_cookies([{"name": COOKIE, "value": session, "url": app.url, "httpOnly": True}])
 
 

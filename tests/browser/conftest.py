@@ -2,14 +2,22 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, expect
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Dialog,
+    Page,
+    Request,
+    expect,
+)
 
 from assistant.access import Role
 from evals.suites import SAMPLE
@@ -77,6 +85,8 @@ class Visitor:
         page.on("pageerror", lambda error: self.errors.append(str(error)))
         page.on("console", self._note)
         page.on("request", self._check)
+        page.on("dialog", self._dismiss)
+        page.on("popup", lambda opened: self.errors.append(f"opened {opened.url}"))
         page.set_viewport_size({"width": size[0], "height": size[1]})
         page.emulate_media(color_scheme=scheme)
         page.goto(self.app.url + path)
@@ -89,6 +99,10 @@ class Visitor:
         is_probe = str(message.location.get("url", "")).endswith(PROBED)
         if message.type == "error" and not is_known and not is_probe:
             self.errors.append(message.text)
+
+    def _dismiss(self, dialog: Dialog) -> None:
+        self.errors.append(f"said {dialog.message}")
+        dialog.dismiss()
 
     def _check(self, request: Request) -> None:
         ours = (f"{self.app.url}/", *LOCAL)
@@ -156,7 +170,13 @@ def asked(app: RunningApp, browser: Browser) -> Asked:
 
 @contextmanager
 def visit(
-    app: RunningApp, browser: Browser, storage: Any = None, role: Role | None = Role.ADMIN
+    app: RunningApp,
+    browser: Browser,
+    storage: Any = None,
+    role: Role | None = Role.ADMIN,
+    *,
+    name: str | None = None,
+    groups: Sequence[str] = (),
 ) -> Iterator[Visitor]:
     """Open a browser of its own; at the end tell what its pages should not have done.
 
@@ -165,12 +185,14 @@ def visit(
         browser: What is opened.
         storage: Of an earlier visit, to return as the same person.
         role: Of the new person who is signed in otherwise; None: nobody is.
+        name: Of the new person; else one that nobody has.
+        groups: Of the new person.
     """
     context = browser.new_context(storage_state=storage)
     context.set_default_timeout(STEP_MS)
     if storage is None and role is not None:
         # Everybody of a name of their own: conversations are a person's, not a browser's.
-        sign_in(context, app, f"{role} {next(_visitors)}", role)
+        sign_in(context, app, name or f"{role} {next(_visitors)}", role, groups)
     visitor = Visitor(app, context)
     try:
         yield visitor

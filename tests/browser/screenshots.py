@@ -17,6 +17,7 @@ from PIL import Image
 from playwright.sync_api import BrowserContext, FilePayload, Page
 
 from assistant.access import Role
+from assistant.store.catalog import open_catalog
 from evals.suites import SAMPLE
 from tests.browser.app import (
     ANSWER_MS,
@@ -132,6 +133,21 @@ def _open_earlier(page: Page) -> None:
     page.get_by_role("button", name="Clear all").wait_for()
 
 
+def _pause(page: Page) -> None:
+    """Have the queue pause, once."""
+    button = page.get_by_role("button", name="Pause taking in")
+    if button.count():
+        button.click()
+    page.get_by_role("button", name="Resume").wait_for()
+
+
+def _check_deletions(page: Page) -> None:
+    _open_tab("Audit log", page)
+    page.get_by_role("button", name="Check that what was deleted is gone").click()
+    page.get_by_text("What was looked at").click()
+    page.get_by_text("originals: ").wait_for()
+
+
 def _run_suite(page: Page) -> None:
     """Ask five questions of the sample suite, once."""
     if not page.get_by_text("New run").count():
@@ -144,20 +160,13 @@ def _open_new_run(page: Page) -> None:
     open_new_run(page)
 
 
-def _add_people(page: Page) -> None:
-    """Add a group that reads the sample and a person in it, once."""
-    if page.get_by_text("Grete Weber", exact=True).count():
-        return
-    _open_tab("Groups", page)
-    page.get_by_label("Name of a new group").fill("staff")
-    page.get_by_role("button", name="Add group").click()
-    page.get_by_text("staff", exact=True).first.wait_for()
-    _open_tab("People", page)
-    page.get_by_label("Name to sign in with").fill("Grete Weber")
-    page.get_by_role("button", name="Add person").click()
-    page.get_by_text("It signs in once").wait_for()
-    page.get_by_role("button", name="Done").click()
-    page.get_by_text("It signs in once").wait_for(state="hidden")
+def _add_people(data_dir: Path) -> None:
+    """Add a group that reads the sample, and a person in it."""
+    with open_catalog(data_dir) as catalog:
+        editor = catalog.edit_people("Ada")
+        editor.add_group("staff")
+        editor.grant("sample", "staff")
+        editor.add_user("Grete Weber", groups=["staff"])
 
 
 def _new_link(page: Page) -> None:
@@ -178,6 +187,8 @@ STATES = (
     State("documents-earlier", path="/documents", mark=DROP, act=_open_earlier),
     State("document", path="/documents", mark=DROP, act=_open_document),
     State("document-deletion", path="/documents", mark=DROP, act=_open_deletion),
+    # The queue stays paused from here on: no later state sends files.
+    State("documents-paused", path="/documents", mark=DROP, act=_pause),
     State("evaluate", path="/evaluate", mark="Evaluate"),
     State("evaluate-run", path="/evaluate", mark="Evaluate", act=_run_suite),
     State("evaluate-new-run", path="/evaluate", mark="Evaluate", act=_open_new_run),
@@ -187,13 +198,15 @@ STATES = (
     State("ask-why", question=HOLIDAY, act=_open_why),
     State("ask-text-source", question=ALARM, act=_open_first),
     State("ask-abstention", question=OFF_TOPIC),
-    State("people", path="/people", mark="People", act=_add_people),
+    State("people", path="/people", mark="Name to sign in with"),
     State("people-link", path="/people", mark="People", act=_new_link),
     State("people-groups", path="/people", mark="People", act=partial(_open_tab, "Groups")),
     State("people-grants", path="/people", mark="People", act=partial(_open_tab, "Who reads what")),
     State("people-sessions", path="/people", mark="People", act=partial(_open_tab, "Sessions")),
     State("people-audit", path="/people", mark="People", act=partial(_open_tab, "Audit log")),
-    State("account", path="/account", mark="Account"),
+    State("people-deletions", path="/people", mark="People", act=_check_deletions),
+    State("monitoring", path="/monitoring", mark="How long people waited"),
+    State("account", path="/account", mark="this browser"),
 )
 FOR_STRANGERS = (
     State("sign-in", mark="Sign in"),
@@ -216,6 +229,7 @@ def main() -> int:
         with running_app(data_dir, environ) as app, open_browser(executable) as browser:
             context = browser.new_context()
             sign_in(context, app, "Ada")
+            _add_people(data_dir)
             problems = _take_all(app, context)
             stranger = browser.new_context()
             problems += _take_all(app, stranger, FOR_STRANGERS)

@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.app import chips, open_new_run, open_source, wait_until_settled
 from tests.browser.conftest import Asked, Visitor
-from tests.browser.test_hostile_text import seed
+from tests.browser.hostile import seed
 from ui.web.theme import colours
 
 DROP = "Drop files or folders here"
@@ -65,6 +65,11 @@ class TestAsk:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("size", SIZES)
 class TestOtherPages:
+    def test_monitoring(self, visitor: Visitor, scheme: Any, size: tuple[int, int]) -> None:
+        page = visitor.open("/monitoring", mark="How long people waited", scheme=scheme, size=size)
+        expect(page.get_by_text("Answering")).to_be_visible()
+        assert violations(page) == []
+
     def test_documents(self, visitor: Visitor, scheme: Any, size: tuple[int, int]) -> None:
         page = visitor.open("/documents", mark=DROP, scheme=scheme, size=size)
         expect(page.get_by_role("link", name="employee-handbook.pdf")).to_be_visible()

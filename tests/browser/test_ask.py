@@ -17,8 +17,8 @@ from tests.browser.app import (
     wait_until_settled,
 )
 from tests.browser.conftest import PDF_QUESTION, Asked, Visitor
+from tests.browser.hostile import seed
 from tests.browser.test_accessibility import violations
-from tests.browser.test_hostile_text import seed
 
 LONG_QUESTION = "What happened in Gdynia in November 2024?"
 """A suggested question; the small model writes several sentences that are proven."""

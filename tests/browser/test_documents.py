@@ -121,6 +121,9 @@ def test_earlier_batches_leave_the_list_within_reach_of_a_thumb(
     fold = page.get_by_text(re.compile(r"^\d+ earlier batches · \d+ rejected files$"))
     expect(fold).to_be_visible()
     expect(page.get_by_text("igloo.txt.pdf: rejected")).to_be_hidden()
+    # A rejected file is named while its batch, which stands beside the last one, is under way.
+    expect(page.get_by_role("button", name="Stop")).to_have_count(0, timeout=TAKEN_IN_MS)
+    expect(page.get_by_text("found by their words")).to_have_count(0, timeout=TAKEN_IN_MS)
     wait_until_settled(page)
     search = page.get_by_label("Search by name, title or collection").bounding_box()
     assert search is not None
@@ -137,6 +140,7 @@ def test_earlier_batches_leave_the_list_within_reach_of_a_thumb(
     igloo.get_by_role("button", name="Clear").click()
     expect(igloo).to_have_count(0)
     expect(page.get_by_text("yurt.txt.pdf: rejected")).to_be_visible()  # it stays open
+    wait_until_settled(page)
     page.get_by_role("button", name="Clear all").click()
     expect(page.get_by_text("earlier batch")).to_have_count(0)
     expect(page.get_by_text("tent.txt.pdf: rejected")).to_be_visible()

@@ -20,7 +20,7 @@ from tests.browser.conftest import PDF_QUESTION, Visitor, visit
 PAGES = {
     Role.EMPLOYEE: ["Ask", "Documents", "Account"],
     Role.EVALUATOR: ["Ask", "Documents", "Evaluate", "Account"],
-    Role.ADMIN: ["Ask", "Documents", "Evaluate", "People", "Account"],
+    Role.ADMIN: ["Ask", "Documents", "Evaluate", "People", "Monitoring", "Account"],
 }
 PASSWORD = "three plain words"
 

@@ -52,6 +52,17 @@ def test_score_suite_counts_list_answers_by_their_facts():
     assert (one["containment"], one["fact_recall"]) == (0, 0.5)
 
 
+def test_score_suite_counts_the_numbers_of_a_gold_answer_in_answers_and_passages():
+    case = make_case("1", answers=("Sales were $1,577 million in 2023, up 4.50% from 2,000.",))
+    passages = [("a.pdf", 1, "Sales | 1,577"), ("a.pdf", 1, "Growth | 4.5")]
+    value = values(score_suite([case], {"1": make_reply("1", "It was 1577.", passages=passages)}))
+    assert value["number_recall"] == pytest.approx(1 / 3)
+    assert value["number_recall_at_1"] == pytest.approx(1 / 3)
+    assert value["number_recall_at_3"] == pytest.approx(2 / 3)
+    without = values(score_suite([make_case("1", answers=("In 2023, on day 5.",))], {}))
+    assert not any(name.startswith("number") for name in without)
+
+
 def test_score_suite_measures_retrieval_also_where_nothing_was_answered():
     reply = make_reply(
         "1", None, passages=[("b.pdf", 1, "t"), ("a.pdf", 2, "t"), ("a.pdf", 1, "t")]

@@ -41,7 +41,7 @@ def test_report_markdown_states_what_was_measured(tmp_path):
     assert "| ttft_ms_p50 | 100 | 100 – 100 | 2 |" in text
     assert "Generator g (0123456789ab), embedder e, prompt 1." in text
     assert "3 a suite drawn with seed 4" in text
-    assert "Unscored `c`: RuntimeError: crash" in text
+    assert "Unscored c: RuntimeError: crash" in text
     assert "Not finished" not in text
 
 

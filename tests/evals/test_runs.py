@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -84,6 +85,17 @@ def test_start_run_begins_anew_after_a_finished_run(tmp_path):
 def test_start_run_asks_only_the_sample(tmp_path):
     run = start_run(tmp_path, make_plan(sample=2, seed=3))
     assert run.suites()[0].cases == make_plan().suites[0].sample(2, 3).cases
+
+
+def test_start_run_asks_only_cases_with_the_tag(tmp_path):
+    suite = make_plan().suites[0]
+    first = replace(suite.cases[0], tags=("table",))
+    tagged = replace(suite, cases=(first, *suite.cases[1:]))
+    run = start_run(tmp_path, make_plan(suites=(tagged,), tag="table"))
+    assert run.suites()[0].cases == (first,)
+    assert run.plan["tag"] == "table"
+    with pytest.raises(SuiteError, match=r"no case of suite own has the tag 'tabel'.*: table"):
+        start_run(tmp_path, make_plan(suites=(tagged,), tag="tabel"))
 
 
 def test_start_run_refuses_suites_of_one_name(tmp_path):

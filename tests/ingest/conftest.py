@@ -1,15 +1,22 @@
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from pathlib import Path
+from queue import Queue
+from threading import Event
 
 import pytest
 
 from assistant.access import OPERATOR
+from assistant.store.catalog import open_catalog
 from assistant.store.types import DocumentSummary
 from assistant.store.writer import CatalogWriter, open_writer
-from ingest import parse_ahead
+from ingest import batches, parse_ahead
+from ingest import worker as worker_module
 from ingest.parsing.sandbox import ParserPool
 from ingest.pipeline import IngestReport, ingest
 from ingest.settings import IngestSettings
@@ -17,6 +24,9 @@ from ingest.sources import find_files
 from ingest.types import FileOutcome, FileStatus
 from models.fakes import FakeEmbedder
 from models.types import FloatMatrix
+from tests.ingest.desk import PROJECT, WORK, Desk
+
+StartWork = Callable[..., "subprocess.Popen[str]"]
 
 
 class CountingEmbedder(FakeEmbedder):
@@ -137,3 +147,54 @@ def make_pdf() -> MakePdf:
         return locked.getvalue()
 
     return make
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    with open_catalog(tmp_path / "data") as catalog:
+        yield Desk(tmp_path / "data", catalog)
+
+
+@pytest.fixture
+def one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each document is published by itself."""
+    monkeypatch.setattr(batches, "PUBLISH_DOCUMENTS", 1)
+
+
+@pytest.fixture
+def cancels(monkeypatch: pytest.MonkeyPatch) -> Queue[Event]:
+    """The events by which ingests are told to give way, as they begin."""
+    begun: Queue[Event] = Queue()
+    run = worker_module.ingest
+
+    def noted(*args: object, cancel: Event, **options: object) -> object:
+        begun.put(cancel)
+        return run(*args, cancel=cancel, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(worker_module, "ingest", noted)
+    return begun
+
+
+@pytest.fixture
+def start_work(desk: Desk) -> Iterator[StartWork]:
+    """Return a function that starts `plinth work`, and waits for the first it says."""
+    processes: list[subprocess.Popen[str]] = []
+
+    def start(said: str, *, stands_at: int = 0) -> subprocess.Popen[str]:
+        command = [sys.executable, "-c", WORK, "work", "--data-dir", str(desk.layout.root)]
+        process = subprocess.Popen(
+            [*command, str(stands_at)],
+            env=os.environ | {"PYTHONPATH": str(PROJECT)},
+            text=True,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+        processes.append(process)
+        assert process.stdout is not None
+        assert process.stdout.readline() == f"{said}\n"
+        return process
+
+    yield start
+    for process in processes:
+        with process:
+            process.kill()

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import itertools
 from collections.abc import Sequence
 from pathlib import Path
@@ -107,6 +108,27 @@ def test_chunk_page_never_ends_a_chunk_with_a_heading():
     assert not any(text.endswith("Travel") for text in texts_of(page(text, "Travel")))
 
 
+def test_chunk_page_tells_the_group_that_a_chunk_starts_within():
+    rows = [f"Item {number} | {number}00 euro of each" for number in range(12)]
+    text = "\n".join(["Sales:", *rows])
+    parsed = ParsedPage(
+        page_number=1,
+        text=text,
+        table_rows=tuple(
+            TableRow(span=span_of(text, row), header="2022", group="Sales:") for row in rows
+        ),
+    )
+    drafts = chunks_of(parsed)
+    assert [draft.heading for draft in drafts[:2]] == ["2022", "2022 > Sales:"]
+
+
+def test_chunk_page_never_parts_a_header_from_its_first_row():
+    header, row = "Plan | Deductible of each of them", "Basic | 500 euro in each year"
+    before = (SENTENCE * 4).strip()
+    parsed = page(f"{before}\n\n{header}\n{row}", rows=[(row, header)])
+    assert texts_of(parsed) == [before, f"{header}\n{row}"]
+
+
 def test_chunk_page_nested_headings_make_a_path():
     text = "Handbook\n\nLeave\n\nParents\n" + SENTENCE
     parsed = ParsedPage(
@@ -128,14 +150,13 @@ def test_chunk_page_heading_of_same_level_closes_the_section_before():
     assert [draft.heading for draft in drafts] == ["One", "Two"]
 
 
-def test_chunk_page_rows_away_from_their_header_carry_it():
+def test_chunk_page_rows_carry_their_header():
     header = "Plan | Deductible"
     rows = [f"Plan{i} | {i} dollars" for i in range(10)]  # 4 tokens each
     text = "\n".join([header, *rows])
     drafts = chunks_of(page(text, rows=[(header, header), *((row, header) for row in rows)]))
     assert len(drafts) == 2
-    assert drafts[0].heading == ""
-    assert drafts[1].heading == header
+    assert [draft.heading for draft in drafts] == [header, header]
     assert all(drafts[1].span.slice(text).count(row) <= 1 for row in rows)
 
 
@@ -248,6 +269,26 @@ def pages(draw: st.DrawFn) -> ParsedPage:
     )
 
 
+def test_texts_to_embed_hold_the_words_of_tables_without_their_numbers():
+    text = "Sales in 2023:\n2022 | 2023\nNet sales | $5,000 | (3)\nIn all | 7"
+    parsed = page(text)
+    embedder = FakeEmbedder(max_tokens=100)
+    (whole,) = embedded_texts(embedder, document_of(parsed), chunks_of(parsed), title="Report")
+    assert whole == "Report\nSales in 2023:\nNet sales\nIn all"
+    numbers = page("5 | 6")
+    (kept,) = embedded_texts(embedder, document_of(numbers), chunks_of(numbers), title="")
+    assert kept == "5 | 6"
+
+
+def test_texts_to_embed_shorten_the_heading_before_the_title():
+    parsed = page("Net sales of the year")
+    (draft,) = chunks_of(parsed)
+    long = dataclasses.replace(draft, heading="word " * 40)
+    embedder = FakeEmbedder(max_tokens=20)
+    (text,) = embedded_texts(embedder, document_of(parsed), [long], title="2023 Q3 AMZN")
+    assert text.startswith("2023 Q3 AMZN\n")
+
+
 @given(parsed=st.lists(pages(), min_size=1, max_size=3), title=st.text(max_size=400))
 @settings(max_examples=150, deadline=None)
 def test_chunker_covers_every_page_once_and_fits_the_window(parsed, title):
@@ -264,7 +305,8 @@ def test_chunker_covers_every_page_once_and_fits_the_window(parsed, title):
         spans = [draft.span for draft in own]
         assert all(a.end <= b.start for a, b in itertools.pairwise(spans))
     for draft, text in zip(drafts, texts, strict=True):
-        assert text.endswith(draft.span.slice(document.pages[draft.page_index].text))
+        own = draft.span.slice(document.pages[draft.page_index].text)
+        assert text.endswith(own) or " | " in own
 
 
 @pytest.mark.parametrize("size", [200_000])

@@ -7,6 +7,7 @@ import shutil
 import stat
 from collections import namedtuple
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,15 +16,18 @@ from assistant.errors import NameTakenError, UnknownNameError
 from assistant.store.catalog import open_catalog
 from assistant.store.jobs import Jobs
 from assistant.store.layout import Layout
-from assistant.store.types import JobKind, JobState
+from assistant.store.types import JobKind, JobState, Sent
+from ingest.quotas import require_quota
+from ingest.settings import IngestSettings
 from ingest.uploads import (
     MAX_NAME_CHARS,
-    RESERVE_BYTES,
+    Announced,
     RefusedUploadError,
     clear_job,
     open_upload,
     receive,
     remove_leftovers,
+    require_room,
     upload_name,
 )
 
@@ -40,7 +44,9 @@ class Door:
         self.jobs = jobs
         self.job_id = open_upload(jobs, "docs", "ada")
 
-    async def send(self, name: str, *blocks: bytes | BaseException, max_bytes: int = 100) -> None:
+    async def send(
+        self, name: str, *blocks: bytes | BaseException, declared_bytes: int = 0, **limits: int
+    ) -> None:
         async def body() -> AsyncIterator[bytes]:
             for block in blocks:
                 if isinstance(block, BaseException):
@@ -53,7 +59,8 @@ class Door:
             layout=self.layout,
             job_id=self.job_id,
             name=name,
-            max_bytes=max_bytes,
+            settings=IngestSettings(**({"max_file_bytes": 100} | limits)),
+            declared_bytes=declared_bytes,
         )
 
     def files(self) -> dict[str, int]:
@@ -170,10 +177,10 @@ def test_almost_full_disk_is_refused_before_it_is_full(
     door: Door, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     usage = namedtuple("usage", "total used free")
-    free = iter([RESERVE_BYTES, RESERVE_BYTES - 1])
+    free = iter([1000, 1000, 999])
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(10**12, 10**12, next(free)))
-    with pytest.raises(RefusedUploadError, match="almost full"):
-        asyncio.run(door.send("a.txt", b"x", b"x"))
+    with pytest.raises(RefusedUploadError, match=r"almost full.+1,000 bytes.+ingest\.min_free"):
+        asyncio.run(door.send("a.txt", b"x", b"x", min_free_bytes=1000))
     assert (door.files(), door.stored()) == ({}, [])
 
 
@@ -245,7 +252,7 @@ def test_file_for_a_job_that_is_cleared_meanwhile_leaves_nothing(door: Door) -> 
             layout=door.layout,
             job_id=door.job_id,
             name="a.txt",
-            max_bytes=100,
+            settings=IngestSettings(max_file_bytes=100),
         )
 
     with pytest.raises((UnknownNameError, RefusedUploadError)):
@@ -274,3 +281,101 @@ def test_remove_leftovers_keeps_only_what_jobs_wait_for(door: Door) -> None:
     remove_leftovers(door.jobs, door.layout)
     assert door.stored() == [b"wanted"]
     assert not cleared.exists()
+
+
+NOTHING_SENT = Sent(n_batch_files=0, n_batch_bytes=0, n_waiting_bytes_each=0, n_waiting_bytes=0)
+
+
+@pytest.mark.parametrize(
+    ("limits", "said"),
+    [
+        ({"max_batch_files": 1}, "at most 1 files"),
+        ({"max_batch_bytes": 59}, "59 bytes in one batch"),
+        ({"max_waiting_bytes_each": 89}, "89 bytes of yours"),
+        ({"max_waiting_bytes": 139}, "139 bytes of everybody"),
+    ],
+)
+def test_files_beyond_a_quota_are_refused_with_its_name_and_leave_nothing(
+    door: Door, limits: dict[str, int], said: str
+) -> None:
+    for name, by in (("mine.txt", "ada"), ("other.txt", "ben")):
+        job_id, door.job_id = door.job_id, open_upload(door.jobs, "docs", by)
+        asyncio.run(door.send(name, b"x" * (30 if by == "ada" else 50)))
+        door.job_id = job_id
+    asyncio.run(door.send("first.txt", b"x" * 30))
+    exact = {name: 2 if "files" in name else limit + 1 for name, limit in limits.items()}
+    setting = next(iter(limits))
+    for declared_bytes in (30, 0):  # told before, and found out
+        blocks = [GoneError()] if declared_bytes else [b"x" * 30]
+        with pytest.raises(RefusedUploadError, match=rf"{said}.+ingest\.{setting}"):
+            asyncio.run(door.send("next.txt", *blocks, declared_bytes=declared_bytes, **limits))
+    assert door.files() == {"first.txt": 30}
+    assert len(door.stored()) == 3
+    asyncio.run(door.send("next.txt", b"x" * 30, declared_bytes=30, **exact))
+    assert door.files() == {"first.txt": 30, "next.txt": 30}
+
+
+def test_files_that_are_taken_in_do_not_count_as_waiting(door: Door) -> None:
+    asyncio.run(door.send("first.txt", b"x" * 30))
+    assert door.jobs.sent(door.job_id).n_waiting_bytes == 30
+    (file,) = door.jobs.files(door.job_id)
+    door.jobs.report_files(door.job_id, [replace(file, status="rejected")])
+    assert door.jobs.sent(door.job_id).n_waiting_bytes_each == 30  # its bytes are kept
+    door.jobs.report_files(door.job_id, [replace(file, status="ingested")])
+    sent = door.jobs.sent(door.job_id)
+    assert (sent.n_waiting_bytes, sent.n_batch_bytes, sent.n_batch_files) == (0, 30, 1)
+
+
+def test_file_that_is_declared_too_large_is_not_read(door: Door) -> None:
+    with pytest.raises(RefusedUploadError, match="limit of 100 bytes"):
+        asyncio.run(door.send("large.txt", GoneError(), declared_bytes=101))
+    assert door.stored() == []
+
+
+def test_file_that_would_fill_the_disk_is_not_read(
+    door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usage = namedtuple("usage", "total used free")
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(10**12, 10**12, 1049))
+    with pytest.raises(RefusedUploadError, match="almost full"):
+        asyncio.run(door.send("a.txt", GoneError(), declared_bytes=50, min_free_bytes=1000))
+    asyncio.run(door.send("a.txt", b"x", declared_bytes=49, min_free_bytes=1000))
+
+
+def test_files_that_arrive_together_cannot_exceed_a_quota(door: Door) -> None:
+    async def both() -> list[object]:
+        sends = [
+            door.send(name, b"x" * 30, declared_bytes=30, max_batch_bytes=59)
+            for name in ("a.txt", "b.txt")
+        ]
+        return await asyncio.gather(*sends, return_exceptions=True)
+
+    results = asyncio.run(both())
+    assert set(map(type, results)) == {RefusedUploadError, type(None)}
+    assert len(door.files()) == len(door.stored()) == 1
+
+
+def test_batch_that_is_announced_too_large_is_refused_before_it_begins(door: Door) -> None:
+    asyncio.run(door.send("mine.txt", b"x" * 30))
+    settings = IngestSettings(max_batch_files=3, max_batch_bytes=100, max_waiting_bytes_each=120)
+
+    def announce(n_files: int, n_bytes: int) -> None:
+        announced = Announced(n_files=n_files, n_bytes=n_bytes)
+        require_room(door.jobs, door.layout, "ada", settings, announced)
+
+    announce(3, 90)
+    announce(0, 0)
+    for n_files, n_bytes, said in (
+        (4, 1, "max_batch_files"),
+        (1, 101, "max_batch_bytes"),
+        (1, 91, "max_waiting_bytes_each"),
+    ):
+        with pytest.raises(RefusedUploadError, match=said):
+            announce(n_files, n_bytes)
+
+
+def test_quota_is_reached_by_exactly_its_last_byte() -> None:
+    settings = IngestSettings(max_batch_bytes=10)
+    require_quota(NOTHING_SENT, 10, settings)
+    with pytest.raises(RefusedUploadError):
+        require_quota(NOTHING_SENT, 11, settings)

@@ -13,6 +13,7 @@ from threading import Event
 import pytest
 
 from ingest import vectors
+from ingest.care import Care
 from ingest.pipeline import IngestProgress
 from ingest.types import FileStatus
 from ingest.vectors import embed_waiting
@@ -114,7 +115,7 @@ def test_ingest_beside_texts_that_wait_is_complete_and_leaves_its_vectors(
 ) -> None:
     monkeypatch.setattr(vectors, "EMBED_CHUNKS", 1)
     fill(corpus)
-    report = corpus.ingest(texts_wait=lambda: corpus.embedder.n_embedded == 2)
+    report = corpus.ingest(care=Care(texts_wait=lambda: corpus.embedder.n_embedded == 2))
     assert (report.is_interrupted, n_waiting(corpus)) == (False, 2)
 
 

@@ -1,14 +1,9 @@
 from __future__ import annotations
 
-import asyncio
 import json
-import os
 import signal
-import subprocess
-import sys
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from queue import Queue
 from threading import Event
@@ -18,178 +13,25 @@ import pytest
 
 from assistant.access import OPERATOR
 from assistant.errors import StoreError
-from assistant.store.catalog import Catalog, open_catalog
 from assistant.store.changes import Change
-from assistant.store.layout import Layout
 from assistant.store.lock import ProcessLock
-from assistant.store.types import Job, JobFile, JobKind, JobState
+from assistant.store.types import JobState
 from assistant.store.writer import open_writer
-from ingest import batches, vectors
+from ingest import vectors
 from ingest import worker as worker_module
-from ingest.requests import IngestRequest, outcome_of
+from ingest.requests import outcome_of
 from ingest.settings import IngestSettings
 from ingest.types import FileStatus, RejectReason
-from ingest.uploads import clear_job, open_upload, receive
+from ingest.uploads import clear_job
 from ingest.worker import Worker
 from models.errors import ModelError
 from models.fakes import FakeEmbedder
 from models.types import FloatMatrix
+from tests.ingest.conftest import StartWork
+from tests.ingest.desk import LIMIT_S, Desk, GatedEmbedder, standing_still, write
 
-PROJECT = Path(__file__).resolve().parents[2]
-LIMIT_S = 100.0  # only a test that fails waits that long
 WAITING, DONE = JobState.WAITING, JobState.DONE
 FAILED, STOPPED = JobState.FAILED, JobState.STOPPED
-
-
-class GatedEmbedder(FakeEmbedder):
-    """Stands still before one of the documents it measures, until the gate is opened."""
-
-    def __init__(self, stands_at: int) -> None:
-        super().__init__()
-        self.has_come, self.gate = Event(), Event()
-        self._stands_at = stands_at
-        self._n_calls = 0
-
-    def count_tokens(self, texts: Sequence[str]) -> tuple[int, ...]:
-        if any(texts):  # a document's, on its way to being published
-            self._n_calls += 1
-            if self._n_calls == self._stands_at:
-                self.has_come.set()
-                assert self.gate.wait(LIMIT_S)
-        return super().count_tokens(texts)
-
-
-class Desk:
-    """A data dir with a queue, and a worker for it."""
-
-    def __init__(self, data_dir: Path, catalog: Catalog) -> None:
-        self.catalog = catalog
-        self.jobs = catalog.jobs
-        self.layout = Layout(data_dir)
-        self.closing = Event()
-        self.embedder: FakeEmbedder = FakeEmbedder()
-        self.worker = Worker(
-            data_dir=data_dir,
-            jobs=catalog.jobs,
-            embedder=lambda: self.embedder,
-            settings=IngestSettings(parser_processes=1),
-            closing=self.closing,
-        )
-
-    def work(self) -> None:
-        while self.worker.work_once():
-            pass
-
-    @contextmanager
-    def working(self) -> Iterator[None]:
-        thread = threading.Thread(target=self.work)
-        thread.start()
-        try:
-            yield
-        finally:
-            thread.join(LIMIT_S)
-        assert not thread.is_alive()
-
-    def upload(self, files: dict[str, str | bytes], job_id: int | None = None) -> int:
-        job_id = job_id or open_upload(self.jobs, "docs", "ada")
-        for name, content in files.items():
-            self.send(job_id, name, content)
-        return job_id
-
-    def send(self, job_id: int, name: str, content: str | bytes) -> None:
-        async def body() -> AsyncIterator[bytes]:
-            yield content.encode() if isinstance(content, str) else content
-
-        asyncio.run(
-            receive(
-                body(),
-                jobs=self.jobs,
-                layout=self.layout,
-                job_id=job_id,
-                name=name,
-                max_bytes=10_000_000,
-            )
-        )
-
-    def ingest(self, *paths: Path, groups: tuple[str, ...] = (), prune: bool = False) -> int:
-        request = IngestRequest(paths=paths, collection="docs", groups=groups, prune=prune)
-        return self.jobs.add(JobKind.INGEST, request.to_json(), "ada")
-
-    def change(self, change: Change, **arguments: str) -> int:
-        request = {"change": change.value, "arguments": arguments}
-        return self.jobs.add(JobKind.CHANGE, request, "ada")
-
-    def job(self, job_id: int) -> Job:
-        return self.jobs.get(job_id)
-
-    def files(self, job_id: int) -> dict[str, JobFile]:
-        return {file.document: file for file in self.jobs.files(job_id)}
-
-    def statuses(self, job_id: int) -> dict[str, str | None]:
-        return {name: file.status for name, file in self.files(job_id).items()}
-
-    def stored(self, job_id: int) -> set[Path]:
-        return set((self.layout.uploads / str(job_id)).glob("*"))
-
-    def documents(self) -> dict[str, str]:
-        """Names and ids of all documents, each once."""
-        documents = self.catalog.list_documents(OPERATOR)
-        found = {one.document: str(one.document_id) for one in documents}
-        assert len(found) == len(documents)
-        return found
-
-    def live_texts(self) -> list[str]:
-        _, ids = self.catalog.live_chunk_ids(OPERATOR)
-        return sorted(item.chunk.text for item in self.catalog.chunks(ids, OPERATOR).values())
-
-    def groups_of_docs(self) -> tuple[str, ...]:
-        (collection,) = self.catalog.people.collections()
-        return collection.groups
-
-
-@pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Desk]:
-    with open_catalog(tmp_path / "data") as catalog:
-        yield Desk(tmp_path / "data", catalog)
-
-
-@pytest.fixture
-def one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each document is published by itself."""
-    monkeypatch.setattr(batches, "PUBLISH_DOCUMENTS", 1)
-
-
-@pytest.fixture
-def cancels(monkeypatch: pytest.MonkeyPatch) -> Queue[Event]:
-    """The events by which ingests are told to give way, as they begin."""
-    begun: Queue[Event] = Queue()
-    run = worker_module.ingest
-
-    def noted(*args: object, cancel: Event, **options: object) -> object:
-        begun.put(cancel)
-        return run(*args, cancel=cancel, **options)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(worker_module, "ingest", noted)
-    return begun
-
-
-@contextmanager
-def standing_still(desk: Desk, embedder: GatedEmbedder, cancels: Queue[Event]) -> Iterator[None]:
-    """Run the block while an ingest stands still; it must make the ingest give way."""
-    desk.embedder = embedder
-    try:
-        assert embedder.has_come.wait(LIMIT_S)
-        yield
-        assert cancels.get(timeout=LIMIT_S).wait(LIMIT_S)
-    finally:
-        embedder.gate.set()
-
-
-def write(folder: Path, n_files: int) -> list[str]:
-    folder.mkdir(exist_ok=True)
-    for i in range(n_files):
-        (folder / f"{i}.txt").write_text(f"Text number {i}.", encoding="utf-8")
-    return [f"{i}.txt" for i in range(n_files)]
 
 
 def test_uploaded_files_each_have_an_outcome_and_good_ones_are_found(desk: Desk, make_pdf) -> None:
@@ -310,16 +152,24 @@ def test_folders_with_files_of_one_name_are_both_taken_in(desk: Desk, tmp_path: 
 
 @pytest.mark.parametrize("change", list(Change))
 def test_changes_are_carried_out_in_the_name_of_who_asked(desk: Desk, change: Change) -> None:
-    desk.upload({"old.txt": "Old."})
+    desk.upload({"old.html": "<p>Old.</p><p hidden>Older.</p>"})
     desk.work()
-    arguments = {
-        Change.DELETE_DOCUMENT: {"document_id": desk.documents()["old.txt"]},
-        Change.REMOVE_COLLECTION: {"name": "docs"},
-    }
-    job_id = desk.change(change, **arguments[change])
+    document_id = desk.documents()["old.html"]
+    with_hidden, without = ["Old.", "Older."], ["Old."]
+    arguments, texts = {
+        Change.DELETE_DOCUMENT: ({"document_id": document_id}, []),
+        Change.REMOVE_COLLECTION: ({"name": "docs"}, []),
+        Change.USE_HIDDEN_TEXT: ({"document_id": document_id}, with_hidden),
+        Change.LEAVE_OUT_HIDDEN_TEXT: ({"document_id": document_id}, without),
+    }[change]
+    if change is Change.LEAVE_OUT_HIDDEN_TEXT:
+        desk.change(Change.USE_HIDDEN_TEXT, document_id=document_id)
+        desk.work()
+        assert desk.live_texts() == with_hidden
+    job_id = desk.change(change, **arguments)
     desk.work()
     assert desk.job(job_id).state is DONE
-    assert not desk.documents()
+    assert desk.live_texts() == texts
     (entry,) = desk.catalog.audit.entries(limit=1)
     assert entry.actor == desk.job(job_id).requested_by
 
@@ -583,7 +433,10 @@ def test_job_that_ends_unexpectedly_fails_alone_and_the_log_says_why(
     monkeypatch.setattr(worker_module, "apply_change", broken)
     job_id = desk.change(Change.REMOVE_COLLECTION, name="docs")
     desk.work()
-    assert (desk.job(job_id).state, desk.job(job_id).error) == (FAILED, worker_module.UNEXPECTED)
+    assert (desk.job(job_id).state, desk.job(job_id).error) == (
+        FAILED,
+        worker_module.UNEXPECTED.format(job_id),
+    )
     assert "ZeroDivisionError" in caplog.text
 
 
@@ -651,68 +504,6 @@ def test_ingest_tells_each_outcome_once_it_is_durable(corpus) -> None:
     (corpus.folder / "a.txt").unlink()
     corpus.ingest(on_outcomes=note, prune=True)
     assert sorted(told) == ["a.txt: removed", "b.txt: rejected"]
-
-
-# The process `plinth work`; it says when it has no more to do. Given a number, it stands still
-# for good before that embedding.
-WORK = """
-import sys, threading
-from ingest import batches
-from ingest.worker import Worker
-from models import factory
-from models.fakes import FakeEmbedder
-from models.types import FloatMatrix
-from ui.cli.main import main
-
-stands_at = int(sys.argv.pop())
-
-class StandingEmbedder(FakeEmbedder):
-    n_calls = 0
-    def count_tokens(self, texts):
-        self.n_calls += any(texts)  # a document's, on its way to being published
-        if any(texts) and self.n_calls == stands_at:
-            print("standing", flush=True)
-            threading.Event().wait()
-        return super().count_tokens(texts)
-
-def work_once(self, once=Worker.work_once):
-    has_worked = once(self)
-    if not has_worked:
-        print("idle", flush=True)
-    return has_worked
-
-batches.PUBLISH_DOCUMENTS = 1
-factory.build_embedder = lambda settings: StandingEmbedder()
-Worker.work_once = work_once
-main()
-"""
-
-StartWork = Callable[..., "subprocess.Popen[str]"]
-
-
-@pytest.fixture
-def start_work(desk: Desk) -> Iterator[StartWork]:
-    """Return a function that starts `plinth work`, and waits for the first it says."""
-    processes: list[subprocess.Popen[str]] = []
-
-    def start(said: str, *, stands_at: int = 0) -> subprocess.Popen[str]:
-        command = [sys.executable, "-c", WORK, "work", "--data-dir", str(desk.layout.root)]
-        process = subprocess.Popen(
-            [*command, str(stands_at)],
-            env=os.environ | {"PYTHONPATH": str(PROJECT)},
-            text=True,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-        )
-        processes.append(process)
-        assert process.stdout is not None
-        assert process.stdout.readline() == f"{said}\n"
-        return process
-
-    yield start
-    for process in processes:
-        with process:
-            process.kill()
 
 
 def test_work_that_is_killed_is_taken_up_again_and_nothing_doubled(

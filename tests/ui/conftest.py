@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -46,11 +47,14 @@ def plinth(
         monkeypatch.setattr(sys, "argv", ["plinth", *words])
         monkeypatch.setenv("PLINTH_DATA_DIR", str(data_dir))
         capsys.readouterr()
+        umask = os.umask(0o022)
         try:
             main()
             code = 0
         except SystemExit as end:
             code = end.code if isinstance(end.code, int) else 0
+        finally:
+            os.umask(umask)
         output = capsys.readouterr()
         return Finished(code, output.out, output.err)
 

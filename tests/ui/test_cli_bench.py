@@ -75,7 +75,7 @@ def test_bench_without_a_fitted_file_says_what_to_run(
     path = tmp_path / "a.gguf"
     path.write_bytes(ORIGINAL)
     plinth("models", "import", "our-model", path)
-    done = plinth("bench")
+    done = plinth("bench", "weights")
     assert done.exit_code == 1
     assert "plinth models fit our-model" in done.stderr
 

@@ -90,6 +90,65 @@ def test_docs_show_of_a_name_of_two_documents_asks_for_an_id(plinth, ingested):
     assert plinth("docs", "show", document_id).exit_code == 0
 
 
+@pytest.fixture
+def hiding(plinth, ingested):
+    page = "<html><body><p>Parrots talk.</p><p hidden>Mallory whistles.</p></body></html>"
+    (ingested / "birds.html").write_text(page, encoding="utf-8")
+    assert plinth("ingest", ingested).exit_code == 0
+    return ingested
+
+
+def found_by(plinth, question: str) -> list[str]:
+    passages = json.loads(plinth("search", question, "--json").stdout)["passages"]
+    return [one["text"] for one in passages]
+
+
+def test_docs_show_prints_what_is_hidden_and_why(plinth, hiding):
+    assert listed(plinth)["birds.html"]["flags"] == ["hidden-text"]
+    shown = plinth("docs", "show", "birds.html").stdout
+    assert "hidden text: left out" in shown
+    assert "--- hidden, marked as hidden: birds.html ---\nMallory whistles." in shown
+    told = json.loads(plinth("docs", "show", "birds.html", "--json").stdout)
+    assert told["hidden_text_used"] is False
+    assert told["hidden_text"] == [
+        {"page_number": None, "kind": "marked", "text": "Mallory whistles."}
+    ]
+    assert "hidden" not in plinth("docs", "show", "leave.md").stdout
+
+
+def test_docs_show_as_a_user_keeps_hidden_text_to_itself(plinth, hiding):
+    plinth("groups", "add", "all")
+    plinth("collections", "grant", "documents", "all")
+    plinth("users", "add", "bob", "--group", "all")
+    for options in ([], ["--json"], ["--text"]):
+        done = plinth("docs", "show", "birds.html", "--as", "bob", *options)
+        assert done.exit_code == 0
+        assert "Mallory" not in done.stdout
+
+
+def test_docs_hidden_lets_a_document_answer_from_it_and_takes_that_back(plinth, hiding):
+    assert "Mallory whistles." not in found_by(plinth, "Mallory whistles")
+    assert plinth("docs", "hidden", "birds.html", "--use", "--yes").exit_code == 0
+    assert "Mallory whistles." in found_by(plinth, "Mallory whistles")
+    assert listed(plinth)["birds.html"]["flags"] == ["hidden-text-used"]
+    assert "hidden text: used" in plinth("docs", "show", "birds.html").stdout
+    assert plinth("docs", "hidden", "birds.html", "--leave-out", "--yes").exit_code == 0
+    assert "Mallory whistles." not in found_by(plinth, "Mallory whistles")
+
+
+def test_docs_hidden_of_a_document_without_any_is_an_error(plinth, ingested):
+    done = plinth("docs", "hidden", "leave.md", "--use", "--yes")
+    assert done.exit_code == 1
+    assert "no hidden text" in done.stderr
+
+
+def test_docs_hidden_wants_to_know_which_and_asks(plinth, hiding, monkeypatch):
+    assert plinth("docs", "hidden", "birds.html", "--yes").exit_code == 2
+    monkeypatch.setattr(sys, "stdin", Terminal("n\n"))
+    plinth("docs", "hidden", "birds.html", "--use")
+    assert listed(plinth)["birds.html"]["flags"] == ["hidden-text"]
+
+
 def test_docs_delete_removes_it_from_list_and_search(plinth, ingested):
     assert plinth("docs", "delete", "parking.txt", "--yes").exit_code == 0
     assert "parking.txt" not in listed(plinth)

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import re
+import sys
 from functools import partial
 from pathlib import Path
 
@@ -8,7 +10,11 @@ import pytest
 
 from assistant.store import writer
 from assistant.store.lock import ProcessLock
-from ingest import pipeline
+from ingest import ocr, pipeline
+from ingest.parsing import sandbox
+from ingest.parsing.confinement import Confinement
+from ingest.parsing.tesseract import Installed
+from tests.ingest.parsing.test_pdf_scans import needs_tesseract
 from tests.ui.conftest import Plinth
 
 
@@ -17,6 +23,50 @@ def test_doctor_of_a_sound_corpus_finds_no_fault(asking: Plinth) -> None:
     assert done.exit_code == 0
     assert "FAULT" not in done.stdout
     assert "3 documents" in done.stdout
+
+
+def test_doctor_says_what_the_kernel_does_not_hold_of_parsers_and_calls_it_no_fault(
+    plinth: Plinth, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    holds = Confinement(landlock_abi=7, has_filter=True)
+    monkeypatch.setattr(sandbox, "examine_confinement", lambda: holds)
+    assert "parser processes: open no file but their input" in plinth("doctor").stdout
+    holds = Confinement(landlock_abi=0, has_filter=True)
+    done = plinth("doctor")
+    assert "FAULT parser processes" not in done.stdout
+    assert "not held here: files other than the input can be read" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("found", "wanted"),
+    [
+        (
+            Installed(version="5.3.0", languages=("eng",)),
+            "ok    scanned pages: are read by Tesseract",
+        ),
+        (
+            Installed(version=None, languages=()),
+            "ok    scanned pages: are not read; `sudo apt inst",
+        ),
+        (
+            Installed(version="5.3.0", languages=()),
+            "FAULT scanned pages: Tesseract lacks eng; `sudo",
+        ),
+    ],
+    ids=["installed", "absent", "language missing"],
+)
+def test_doctor_says_what_reads_scans_or_what_to_install(
+    plinth: Plinth, monkeypatch: pytest.MonkeyPatch, found: Installed, wanted: str
+) -> None:
+    monkeypatch.setattr(ocr, "examine_ocr", lambda _: found)
+    done = plinth("doctor")
+    assert wanted in done.stdout
+    assert (done.exit_code == 3) == wanted.startswith("FAULT")
+
+
+@needs_tesseract
+def test_doctor_asks_a_confined_process_for_tesseract(plinth: Plinth) -> None:
+    assert re.search(r"are read by Tesseract [45]\.\S+ in eng", plinth("doctor").stdout)
 
 
 def test_doctor_says_how_many_chunks_wait_for_vectors_and_calls_it_no_fault(
@@ -96,6 +146,24 @@ def test_doctor_names_a_library_that_does_not_load(
     done = plinth("doctor")
     assert done.exit_code == 3
     assert "make setup" in done.stdout
+
+
+def test_doctor_names_what_a_provider_lacks(
+    asking: Plinth, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "identity provider" not in asking("doctor").stdout
+    monkeypatch.setenv("PLINTH_OPENID__ISSUER", "https://id.example")
+    monkeypatch.setenv("PLINTH_OPENID__CLIENT_ID", "plinth")
+    done = asking("doctor")
+    assert done.exit_code == 0
+    assert "sign in by https://id.example" in done.stdout
+    for name in [one for one in sys.modules if one.startswith(("ui.web.openid.", "joserfc"))]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "joserfc", None)
+    done = asking("doctor")
+    assert done.exit_code == 3
+    assert "joserfc is not installed" in done.stdout
+    assert "pip install -e '.[sso]'" in done.stdout
 
 
 def test_doctor_names_settings_that_are_not_valid(plinth: Plinth, data_dir: Path) -> None:

@@ -19,6 +19,7 @@ from assistant.store.types import JobKind, JobState
 from ingest.settings import IngestSettings
 from ingest.worker import Worker
 from models.fakes import FakeEmbedder
+from tests.waiting import wait_until
 from ui.cli import hand_over
 
 LIMIT_S = 100.0  # only a test that fails waits that long
@@ -264,3 +265,20 @@ def test_data_dir_that_is_a_file_is_a_plain_error(plinth, tmp_path):
     done = plinth("groups", "add", "staff", "--data-dir", path)
     assert done.exit_code == 1
     assert "unexpected" not in done.stderr
+
+
+def test_ingest_beside_a_paused_queue_says_so_and_waits(plinth, data_dir, folder, served):
+    with open_catalog(data_dir) as catalog:
+        catalog.queue.pause("ada")
+
+        def resume_once_it_waits() -> None:
+            wait_until(lambda: catalog.jobs.list([JobKind.INGEST]))
+            catalog.queue.resume("ada")
+
+        thread = threading.Thread(target=resume_once_it_waits)
+        thread.start()
+        done = plinth("ingest", folder)
+        thread.join(LIMIT_S)
+    assert done.exit_code == 0
+    assert "paused by ada since" in done.stderr
+    assert len(documents_of(data_dir)) == 3

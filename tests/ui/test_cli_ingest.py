@@ -206,8 +206,8 @@ def test_ingest_of_unchanged_files_loads_no_heavy_library(plinth, data_dir, fold
     assert done.stdout.splitlines() == ["unchanged       3", "[]"]
 
 
-def progress(n_bytes_done: int) -> IngestProgress:
-    return IngestProgress(n_bytes=100, n_bytes_done=n_bytes_done, n_documents_done=1)
+def progress(n_bytes_done: int, doing: str = "") -> IngestProgress:
+    return IngestProgress(n_bytes=100, n_bytes_done=n_bytes_done, n_documents_done=1, doing=doing)
 
 
 def test_progress_without_a_terminal_is_a_line_now_and_then(capsys, monkeypatch):
@@ -218,6 +218,18 @@ def test_progress_without_a_terminal_is_a_line_now_and_then(capsys, monkeypatch)
             show(progress(n_bytes_done))
     # A quarter took 20 s, so three quarters take 60 s.
     assert capsys.readouterr().err == "1 documents, 25% of all bytes, about 60 s left\n"
+
+
+def test_progress_says_which_scanned_page_is_read(capsys, monkeypatch):
+    times = iter([0.0, 20.0, 40.0])
+    monkeypatch.setattr(time, "monotonic", lambda: next(times))
+    doing = "reading scanned page 3 of 12 of a\nb"
+    with show_progress() as show:
+        show(progress(0, doing))
+        show(progress(25, doing))
+    first, second = capsys.readouterr().err.splitlines()
+    assert first.startswith("no document is complete yet (reading scanned page 3 of 12 of a")
+    assert second.startswith("1 documents, 25% of all bytes, about 120 s left (reading scanned")
 
 
 def test_progress_on_a_terminal_is_a_bar(monkeypatch):

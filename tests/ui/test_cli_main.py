@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,8 @@ COMMANDS = [
     ("search",),
     ("ask",),
     ("doctor",),
+    ("backup",),
+    ("restore",),
     ("bench",),
     ("docs", "list"),
     ("docs", "show"),
@@ -82,3 +85,17 @@ def test_missing_weights_are_a_known_error_that_names_the_command(
     done = plinth("ask", "x?")
     assert done.exit_code == 1
     assert "plinth models pull" in done.stderr
+
+
+def test_what_commands_make_only_its_owner_can_read(
+    plinth: Plinth, folder: Path, data_dir: Path, tmp_path: Path
+) -> None:
+    answers = tmp_path / "answers.jsonl"
+    questions = tmp_path / "questions.jsonl"
+    questions.write_text('{"id": "1", "question": "How many days of leave?"}\n', encoding="utf-8")
+    before = set(data_dir.iterdir())  # the settings, which the operator made
+    assert plinth("ingest", folder).exit_code == 0
+    assert plinth("ask", "--batch", questions, "--output", answers).exit_code == 0
+    made = [answers, *(path for path in data_dir.rglob("*") if path not in before)]
+    assert len(made) > 5
+    assert [path for path in made if stat.S_IMODE(path.stat().st_mode) & 0o077] == []

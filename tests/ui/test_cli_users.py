@@ -11,6 +11,7 @@ from assistant.settings import SignInSettings
 from assistant.store.catalog import open_catalog
 from assistant.store.layout import Layout
 from assistant.store.lock import ProcessLock
+from assistant.store.types import ProviderIdentity
 from tests.ui.conftest import Plinth
 
 
@@ -41,6 +42,7 @@ def test_add_prints_a_link_that_signs_in_once(plinth: Plinth, data_dir: Path) ->
             "suspended": False,
             "groups": ["staff"],
             "password": False,
+            "provider": False,
             "sessions": 0,
         }
     }
@@ -108,6 +110,19 @@ def test_sign_out_says_how_many_sessions_ended(plinth: Plinth, data_dir: Path) -
         session = accounts.use_link(secret, password=None, browser="", address="")
         assert plinth("users", "sign-out", "Ann").stderr == "1 sessions ended\n"
         assert accounts.person(session) is None
+
+
+def test_unlink_forgets_the_account_at_the_provider(plinth: Plinth, data_dir: Path) -> None:
+    plinth("users", "add", "ann")
+    identity = ProviderIdentity(subject="https://id.example|1", name="ann")
+    with open_catalog(data_dir) as catalog:
+        accounts = catalog.accounts(SignInSettings())
+        session = accounts.sign_in_by_provider(identity, browser="", address="")
+        assert users_of(plinth)["ann"]["provider"] is True
+        assert "signs in by the provider" in plinth("users", "list").stdout
+        assert plinth("users", "unlink", "ann").exit_code == 0
+        assert accounts.person(session) is None
+    assert users_of(plinth)["ann"]["provider"] is False
 
 
 def test_remove_asks_before(plinth: Plinth) -> None:

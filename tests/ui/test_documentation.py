@@ -36,6 +36,24 @@ def test_every_status_and_reason_is_documented(name: str) -> None:
     assert f"`{name}`" in CLI
 
 
+def test_security_names_tests_that_there_are() -> None:
+    text = (PROJECT / "docs" / "security.md").read_text(encoding="utf-8")
+    files = {path.relative_to(PROJECT).as_posix() for path in (PROJECT / "tests").rglob("*.py")}
+    tests = {
+        name
+        for path in files
+        for name in re.findall(r"def (test_\w+)", (PROJECT / path).read_text(encoding="utf-8"))
+    }
+    paths = set(re.findall(r"`(tests/[^`]+\.py)`", text))
+    bare = set(re.findall(r"`(test_\w+\.py)`", text))
+    named = set(re.findall(r"`(test_\w+)`", text))
+    assert len(paths) > 10
+    assert len(named) > 10
+    assert paths - files == set()
+    assert bare - {path.rpartition("/")[2] for path in files} == set()
+    assert named - tests == set()
+
+
 def test_every_flag_is_documented() -> None:
     sources = (PROJECT / "ingest").rglob("*.py")
     flags = {flag for path in sources for flag in FLAG.findall(path.read_text(encoding="utf-8"))}

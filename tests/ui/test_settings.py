@@ -48,6 +48,60 @@ def test_load_settings_of_an_unreadable_file_says_so(tmp_path: Path) -> None:
         load_settings(tmp_path, {})
 
 
+def test_load_settings_takes_a_provider_and_shows_no_secret(tmp_path: Path) -> None:
+    (tmp_path / "plinth.toml").write_text(
+        '[openid]\nissuer = "https://id.example/realms/a"\nclient_id = "plinth"\n'
+    )
+    settings = load_settings(tmp_path, {"PLINTH_OPENID__CLIENT_SECRET": "s3cret"})
+    assert settings.openid.is_on
+    assert settings.openid.client_secret.get_secret_value() == "s3cret"
+    for shown in (repr(settings), str(settings.openid), settings.model_dump_json()):
+        assert "s3cret" not in shown
+    assert not load_settings(tmp_path / "none", {}).openid.is_on
+
+
+@pytest.mark.parametrize(
+    "issuer",
+    [
+        "http://id.example",
+        "http://10.0.0.1",
+        "ftp://id.example",
+        "id.example",
+        "https://",
+        "https://ann@id.example",
+        "https://id.example?a=1",
+        "https://id.example#a",
+        "https://id.example/a b",
+        "https://id.example/a|b",
+        "https://id.example\\a",
+        "https://[",
+        "https://id.example:x",
+        "https://ïd.example",
+    ],
+)
+def test_load_settings_refuses_a_provider_that_secrets_must_not_be_sent_to(
+    tmp_path: Path, issuer: str
+) -> None:
+    environ = {"PLINTH_OPENID__ISSUER": issuer, "PLINTH_OPENID__CLIENT_ID": "plinth"}
+    with pytest.raises(SettingsError, match=r"OPENID__ISSUER: openid\.issuer: .*https address"):
+        load_settings(tmp_path, environ)
+
+
+def test_load_settings_of_half_a_provider_shows_no_secret(tmp_path: Path) -> None:
+    environ = {
+        "PLINTH_OPENID__ISSUER": "http://127.0.0.1:9000",
+        "PLINTH_OPENID__CLIENT_SECRET": "s3cret",
+        "PLINTH_OPENID__LABEL": "",
+    }
+    with pytest.raises(SettingsError) as caught:
+        load_settings(tmp_path, environ)
+    del environ["PLINTH_OPENID__LABEL"]
+    with pytest.raises(SettingsError, match="client_id must be") as other:
+        load_settings(tmp_path, environ)
+    for error in (caught.value, other.value):
+        assert "s3cret" not in f"{error} {error.__cause__}"
+
+
 def test_default_data_dir_follows_the_environment(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -55,3 +109,19 @@ def test_default_data_dir_follows_the_environment(
     assert default_data_dir() == tmp_path
     monkeypatch.delenv("PLINTH_DATA_DIR")
     assert default_data_dir().name == "plinth"
+
+
+def test_without_a_home_settings_say_what_to_set(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_home(_name: str) -> Path:
+        raise RuntimeError("could not determine the home directory")
+
+    monkeypatch.setattr("ui.settings.user_data_path", no_home)
+    monkeypatch.setattr("models.settings.user_cache_path", no_home)
+    monkeypatch.delenv("PLINTH_DATA_DIR", raising=False)
+    with pytest.raises(SettingsError, match="set PLINTH_DATA_DIR"):
+        default_data_dir()
+    with pytest.raises(SettingsError, match="set PLINTH_MODELS_DIR"):
+        load_settings(tmp_path, {})
+    assert load_settings(tmp_path, {"PLINTH_MODELS_DIR": "/m"}).models.dir == Path("/m")

@@ -12,13 +12,14 @@ from assistant.access import ReadableSet
 from assistant.types import Answer, Reply, Support
 from ui.cli.json_lines import finished_ids, read_questions, write_line
 from ui.cli.options import AsUser, Collection, DataDir, Json
-from ui.cli.terminal import citation_line, hit_line, note, print_json, printable
+from ui.cli.terminal import citation_line, hit_line, note, print_json, say
 from ui.settings import load_settings
 
 if TYPE_CHECKING:
     from assistant.engine import Engine
     from assistant.events import Event
 
+_BRACKETS = str.maketrans("[]［］", "()()")
 NEAREST = 3
 """Passages shown with an abstention."""
 
@@ -75,25 +76,34 @@ def _watch(event: Event) -> None:
         note("closest: " + citation_line(1, event.citation).removeprefix("[1] ") + "\n")
     elif isinstance(event, SentenceChecked):
         proven = event.sentence.support is not Support.UNSUPPORTED
-        note(f"{'checked' if proven else 'withheld'}: {printable(event.sentence.text)}")
+        note(f"{'checked' if proven else 'withheld'}: {foreign(event.sentence.text)}")
 
 
 def print_reply(reply: Reply) -> None:
     """Print an answer with numbered citations, or an abstention with what came nearest."""
     if not isinstance(reply, Answer):
-        print(printable(reply.text))
+        say(reply.text)
         if reply.record.passages:
-            print("\nNearest passages, none of which proves an answer:")
+            say("\nNearest passages, none of which proves an answer:")
             for passage in reply.record.passages[:NEAREST]:
-                print(hit_line(passage.hit))
+                say(hit_line(passage.hit))
         return
     for sentence in reply.sentences:
         marks = "".join(f"[{number + 1}]" for number in sentence.citations)
         doubt = " (partly supported)" if sentence.support is Support.PARTIAL else ""
-        print(f"{printable(sentence.text)} {marks}{doubt}")
-    print()
+        say(f"{foreign(sentence.text)} {marks}{doubt}")
+    say()
     for number, citation in enumerate(reply.citations, 1):
-        print(citation_line(number, citation))
+        say(citation_line(number, citation))
+
+
+def foreign(text: str) -> str:
+    r"""Return what a model wrote so that nothing in it passes for a mark or a line of ours.
+
+    >>> foreign("So it is. [1]\n[1] a.md: x")
+    'So it is. (1)\n  (1) a.md: x'
+    """
+    return text.translate(_BRACKETS).replace("\n", "\n  ")
 
 
 def _ask_batch(engine: Engine, batch: Path, output: Path, readable: ReadableSet) -> None:

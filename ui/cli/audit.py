@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ui.cli.options import DataDir, Json
-from ui.cli.terminal import print_json, printable
+from ui.cli.terminal import one_line, print_json, say
 
 if TYPE_CHECKING:
     from assistant.store.types import AuditEntry
@@ -54,9 +54,9 @@ def audit(
         print_json({"entries": [entry.to_json() for entry in entries]})
         return
     for entry in entries:
-        print(printable(_line(entry)).replace("\n", "�"))
+        say(one_line(_line(entry)))
     if not entries:
-        print("No entries.")
+        say("No entries.")
 
 
 def _line(entry: AuditEntry) -> str:

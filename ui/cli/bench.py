@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Annotated
 
 import typer
 
 from ui.cli.options import DataDir, Json
-from ui.cli.terminal import note, print_json, printable
+from ui.cli.terminal import note, print_json, say
 from ui.settings import load_settings
 from ui.workbench import MachineWorkbench
 
@@ -57,7 +56,7 @@ def bench(
         if as_json:
             print_json(benchmarks_to_json(chosen))
         for line in () if as_json else list_lines(chosen):
-            print(line)
+            say(line)
         return
     workbench = MachineWorkbench(load_settings(data_dir))
     results = []
@@ -65,15 +64,15 @@ def bench(
         result = run_benchmark(benchmark, workbench, rounds=rounds, tell=note)
         results.append(result)
         for line in () if as_json else result_lines(result):
-            print(printable(line))
+            say(line)
     if as_json:
         print_json(results_to_json(results))
     wrong = {result.status for result in results} - {Status.MET}
     for result in results:
         if result.status is Status.MISSED:
-            print(f"gates of {result.name} were not met", file=sys.stderr)
+            note(f"gates of {result.name} were not met")
         elif result.status is Status.UNMEASURED:
             text = f"error: {result.name} was not measured: {result.missing}"
-            print(printable(text), file=sys.stderr)
+            note(text)
     if wrong:
         raise typer.Exit(EXIT_GATE_MISSED if Status.MISSED in wrong else EXIT_UNMEASURED)

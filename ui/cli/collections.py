@@ -9,7 +9,7 @@ import typer
 from ui.cli.corpus import open_people
 from ui.cli.hand_over import change
 from ui.cli.options import DataDir, Json
-from ui.cli.terminal import confirm, note, print_json, printable
+from ui.cli.terminal import confirm, note, print_json, say
 
 app = typer.Typer(
     help="Collections of documents and the groups that may read them.", no_args_is_help=True
@@ -38,9 +38,9 @@ def list_collections(data_dir: DataDir, as_json: Json = False) -> None:
         return
     for one in collections:
         readers = ", ".join(one.groups) or "admins only"
-        print(f"{one.name}: {one.n_documents:,} documents, read by {readers}")
+        say(f"{one.name}: {one.n_documents:,} documents, read by {readers}")
     if not collections:
-        print("No collections.")
+        say("No collections.")
 
 
 @app.command()
@@ -67,7 +67,7 @@ def remove(
 
     confirm(f"Delete collection {collection!r} with all its documents?", yes=yes)
     change(data_dir, Change.REMOVE_COLLECTION, name=collection)
-    note(printable(f"removed {collection!r}"))
+    note(f"removed {collection!r}")
 
 
 @app.command()

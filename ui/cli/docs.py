@@ -10,14 +10,18 @@ from assistant.access import OPERATOR
 from ui.cli.corpus import open_people, resolve_reader
 from ui.cli.hand_over import change
 from ui.cli.options import AsUser, Collection, DataDir, Json
-from ui.cli.terminal import confirm, note, place, print_json, printable
+from ui.cli.terminal import confirm, note, one_line, place, print_json, say
+from ui.cli.verify_deleted import verify_deleted
+from ui.hidden_words import HIDDEN_BECAUSE
 
 if TYPE_CHECKING:
     from assistant.access import ReadableSet
     from assistant.store.catalog import Catalog
-    from assistant.store.types import DocumentDetail, DocumentSummary
+    from assistant.store.types import DocumentDetail, DocumentSummary, HiddenPassages
 
-app = typer.Typer(help="List, show and delete documents.", no_args_is_help=True)
+app = typer.Typer(
+    help="List, show and delete documents, and prove them gone.", no_args_is_help=True
+)
 
 DocumentName = Annotated[
     str, typer.Argument(metavar="DOCUMENT", help="An id, or a name that only one document has.")
@@ -44,11 +48,11 @@ def list_documents(
         print_json({"documents": [summary_to_json(document) for document in documents]})
         return
     for document in documents:
-        print(_line(document))
+        say(_line(document))
     if n_waiting:
         note(f"{n_waiting:,} passages are found by their words; the next ingest adds their meaning")
     if not documents:
-        print("No documents.")
+        say("No documents.")
 
 
 @app.command()
@@ -69,13 +73,18 @@ def show(
         readable = resolve_reader(catalog, as_user)
         found = _find(catalog, document, readable)
         detail = catalog.document(found.document_id, readable)
-        groups = catalog.people.document_groups(found.document_id) if as_user is None else ()
+        is_operator = as_user is None
+        groups = catalog.people.document_groups(found.document_id) if is_operator else ()
+        hidden = catalog.hidden_passages(found.document_id, readable) if is_operator else None
     if as_json:
-        print_json(detail_to_json(detail, text=text) | {"groups": list(groups)})
+        told = {"groups": list(groups)} | (hidden_to_json(hidden) if hidden else {})
+        print_json(detail_to_json(detail, text=text) | told)
         return
     _print_detail(detail, text=text)
     if groups:
-        print(printable(f"granted by itself to {', '.join(groups)}"))
+        say(f"granted by itself to {', '.join(groups)}")
+    if hidden:
+        _print_hidden(hidden, detail.summary.document)
 
 
 @app.command()
@@ -99,6 +108,35 @@ def revoke(data_dir: DataDir, document: DocumentName, group: GroupName) -> None:
 
 
 @app.command()
+def hidden(
+    data_dir: DataDir,
+    document: DocumentName,
+    use: Annotated[
+        bool,
+        typer.Option("--use/--leave-out", help="Answer from it, too; or from what is seen only."),
+    ],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Decide whether a document answers from text that readers do not see on its pages.
+
+    It is left out unless this says otherwise; `docs show` prints it. The decision holds until
+    the file changes.
+
+    Example: plinth docs hidden scan.pdf --use --yes
+    """
+    from assistant.store.catalog import open_catalog  # heavy: not for --help
+    from assistant.store.changes import Change
+
+    with open_catalog(data_dir) as catalog:
+        found = _find(catalog, document, OPERATOR)
+    what = "Use the hidden text of" if use else "Leave out the hidden text of"
+    confirm(f"{what} {found.document!r} of collection {found.collection!r}?", yes=yes)
+    decided = Change.USE_HIDDEN_TEXT if use else Change.LEAVE_OUT_HIDDEN_TEXT
+    change(data_dir, decided, document_id=found.document_id)
+    note(f"the hidden text of {found.document!r} is {'used' if use else 'left out'}")
+
+
+@app.command()
 def delete(
     data_dir: DataDir,
     document: DocumentName,
@@ -117,7 +155,10 @@ def delete(
         found = _find(catalog, document, OPERATOR)
     confirm(f"Delete {found.document!r} of collection {found.collection!r}?", yes=yes)
     change(data_dir, Change.DELETE_DOCUMENT, document_id=found.document_id)
-    note(printable(f"deleted {found.document!r}"))
+    note(f"deleted {found.document!r}")
+
+
+app.command("verify-deleted")(verify_deleted)
 
 
 def summary_to_json(document: DocumentSummary) -> dict[str, Any]:
@@ -154,6 +195,17 @@ def detail_to_json(detail: DocumentDetail, *, text: bool) -> dict[str, Any]:
     return value
 
 
+def hidden_to_json(hidden: HiddenPassages) -> dict[str, Any]:
+    """Return what is hidden in a document, and whether it is used."""
+    return {
+        "hidden_text_used": hidden.are_used,
+        "hidden_text": [
+            {"page_number": one.page_number, "kind": one.kind, "text": one.text}
+            for one in hidden.passages
+        ],
+    }
+
+
 def _find(catalog: Catalog, name: str, readable: ReadableSet) -> DocumentSummary:
     """Return the one document of this id or name."""
     from assistant.errors import UnknownNameError
@@ -174,12 +226,22 @@ def _line(document: DocumentSummary) -> str:
     flags = f"  [{', '.join(document.flags)}]" if document.flags else ""
     sizes = f"{document.n_pages:>5} pages {document.n_chunks:>6} chunks"
     name = f"{document.collection}: {document.document}"
-    return printable(f"{document.document_id}  {sizes}  {name}{flags}").replace("\n", "�")
+    return one_line(f"{document.document_id}  {sizes}  {name}{flags}")
+
+
+def _print_hidden(hidden: HiddenPassages, document: str) -> None:
+    use = "used" if hidden.are_used else "left out; `plinth docs hidden DOCUMENT --use` uses it"
+    if hidden.passages:
+        say(f"\nhidden text: {use}")
+    for one in hidden.passages:
+        where = place(document, one.page_number)
+        because = HIDDEN_BECAUSE.get(one.kind, one.kind)
+        say(f"\n--- hidden, {because}: {where} ---\n{one.text}")
 
 
 def _print_detail(detail: DocumentDetail, *, text: bool) -> None:
     summary = detail.summary
-    print(_line(summary))
+    say(_line(summary))
     facts = {
         "title": summary.title,
         "date": summary.date or "",
@@ -189,8 +251,8 @@ def _print_detail(detail: DocumentDetail, *, text: bool) -> None:
     }
     for name, fact in facts.items():
         if fact:
-            print(printable(f"{name:<8}{fact}"))
+            say(one_line(f"{name:<8}{fact}"))
     for version in detail.versions:
-        print(f"version {version.version}  {version.added_at}")
+        say(f"version {version.version}  {version.added_at}")
     for page in detail.pages if text else ():
-        print(printable(f"\n--- {place(summary.document, page.page_number)} ---\n{page.text}"))
+        say(f"\n--- {place(summary.document, page.page_number)} ---\n{page.text}")

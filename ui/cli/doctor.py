@@ -1,9 +1,8 @@
-"""`plinth doctor`: do environment, settings, models, catalog and index agree?"""
+"""`plinth doctor`: do environment, settings, models and what the data dir holds agree?"""
 
 from __future__ import annotations
 
 import importlib
-import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -14,8 +13,9 @@ import typer
 
 from assistant.errors import AssistantError, StoreError, WriterBusyError
 from models.errors import ModelError
+from ui.cli import data_dir_checks as checks
 from ui.cli.options import DataDir, Json
-from ui.cli.terminal import print_json, printable
+from ui.cli.terminal import one_line, print_json, say
 from ui.settings import Settings, load_settings
 
 EXIT_FAULT = 3
@@ -36,27 +36,28 @@ class Check:
 def doctor(
     data_dir: DataDir,
     repair: Annotated[
-        bool, typer.Option("--repair", help="First make the index anew from the catalog.")
+        bool, typer.Option("--repair", help="First mend what can be mended without a backup.")
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Examine environment, settings, models, catalog and index.
+    """Examine environment, settings, models, catalog, index, originals and audit log.
 
-    Exits with 3 when something is wrong, naming the command that mends it. Changes nothing, unless
-    told to repair: then the index, which can always be made from the catalog, is made anew.
-    Documents, people and rights stay as they are.
+    Exits with 3 when something is wrong, naming the command that mends it. Changes and deletes
+    nothing, unless told to repair: then the index is made anew from the catalog, damaged vectors
+    are dropped, and damaged originals copied again from where they were taken in. Documents,
+    people and rights stay as they are.
 
     Example: plinth doctor --repair
     """
-    checks = tuple(examine(data_dir, repair=repair))
+    examined = tuple(examine(data_dir, repair=repair))
     if as_json:
-        listed = [{"check": c.name, "fault": c.fault, "detail": c.detail} for c in checks]
+        listed = [{"check": c.name, "fault": c.fault, "detail": c.detail} for c in examined]
         print_json({"checks": listed})
     else:
-        for check in checks:
+        for check in examined:
             mark = "ok   " if check.fault is None else "FAULT"
-            print(printable(f"{mark} {check.name}: {check.fault or check.detail}"))
-    if any(check.fault for check in checks):
+            say(one_line(f"{mark} {check.name}: {check.fault or check.detail}"))
+    if any(check.fault for check in examined):
         raise typer.Exit(EXIT_FAULT)
 
 
@@ -65,7 +66,7 @@ def examine(data_dir: Path, *, repair: bool = False) -> Iterator[Check]:
 
     Args:
         data_dir: The data dir.
-        repair: Rebuild the index before it is examined.
+        repair: Mend what can be mended before it is examined.
 
     Raises:
         WriterBusyError: another process kept writing.
@@ -79,11 +80,36 @@ def examine(data_dir: Path, *, repair: bool = False) -> Iterator[Check]:
     yield Check(name="settings", fault=None, detail=f"data dir {data_dir}")
     for name in (settings.models.generator, settings.models.embedder):
         yield _check(f"model {name}", partial(_weights, name, settings))
-    yield _check("data dir", partial(_writable, data_dir))
+    if settings.openid.is_on:
+        yield _check("identity provider", partial(_provider, settings))
+    yield _check("parser processes", _confinement)
+    yield _check("scanned pages", partial(_ocr, settings))
+    for name, look in (("data dir", checks.writable), ("places", checks.in_order)):
+        yield (folder := _check(name, partial(look, data_dir)))
+        if folder.fault:
+            return  # what follows would only repeat it
+    yield _check("rights", partial(checks.private, data_dir))
     if repair:
-        yield _check("repair", partial(_rebuild_index, data_dir))
-    yield _check("catalog and index", partial(_corpus, data_dir, settings))
-    yield _check("audit log", partial(_audit_log, data_dir))
+        yield _check("repair", lambda: "; ".join(checks.repaired(data_dir)))
+    yield from _examine_corpus(data_dir, settings)
+
+
+def _examine_corpus(data_dir: Path, settings: Settings) -> Iterator[Check]:
+    from assistant.store.catalog import open_catalog
+
+    try:
+        with open_catalog(data_dir) as catalog:
+            yield (rows := _check("catalog", partial(checks.sound_catalog, catalog)))
+            if rows.fault:
+                return  # what follows would only repeat it
+            yield _check("vectors", partial(checks.sound_vectors, catalog))
+            yield _check("index", partial(checks.sound_index, catalog, settings))
+            yield _check("files", partial(checks.sound_files, catalog))
+            yield _check("audit log", partial(checks.sound_audit_log, catalog))
+    except WriterBusyError:
+        raise  # says nothing about what is examined
+    except StoreError as error:
+        yield Check(name="catalog", fault=str(error))
 
 
 def _check(name: str, examine_it: Callable[[], str]) -> Check:
@@ -121,65 +147,35 @@ def _weights(name: str, settings: Settings) -> str:
     return f"{file.path} ({file.reason})"
 
 
-def _writable(data_dir: Path) -> str:
-    try:
-        data_dir.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=data_dir):
-            return "can be written"
-    except OSError as error:
-        raise StoreError(
-            f"{data_dir} cannot be written ({error.strerror}); "
-            "give another --data-dir or its rights to this user"
-        ) from error
+def _provider(settings: Settings) -> str:
+    from ui.web.openid_extra import build_openid
+
+    build_openid(settings.openid)
+    return f"people sign in by {settings.openid.issuer}, which is not asked here"
 
 
-def _rebuild_index(data_dir: Path) -> str:
-    from assistant.store.writer import open_writer
+def _confinement() -> str:
+    from ingest.parsing.sandbox import examine_confinement
 
-    with open_writer(data_dir) as writer:
-        if not writer.catalog.current_generation():
-            return "nothing was ingested yet, so there is no index to rebuild"
-        generation = writer.rebuild_index()
-        n_chunks = writer.catalog.counts().n_live_chunks
-        return f"index rebuilt from the catalog as generation {generation}: {n_chunks:,} chunks"
+    if gaps := examine_confinement().gaps:
+        return f"confined as far as this kernel can; not held here: {'; '.join(gaps)}"
+    return "open no file but their input, no connection and no other program"
 
 
-def _audit_log(data_dir: Path) -> str:
-    from assistant.store.catalog import open_catalog
+def _ocr(settings: Settings) -> str:
+    from ingest.errors import IngestError
+    from ingest.ocr import examine_ocr
 
-    with open_catalog(data_dir) as catalog:
-        problems = catalog.audit.problems()
-        if problems:
-            raise StoreError("; ".join(problems))
-        newest = catalog.audit.entries(limit=1)
-        return f"{newest[0].entry_id if newest else 0:,} entries, each as it was written"
-
-
-def _corpus(data_dir: Path, settings: Settings) -> str:
-    from assistant.errors import IndexDamagedError, IndexMismatchError
-    from assistant.store.catalog import open_catalog
-    from models.factory import build_embedder
-
-    with open_catalog(data_dir) as catalog:
-        problems = catalog.problems()
-        if problems:
-            raise IndexDamagedError("; ".join(problems))
-        index = catalog.open_index(reuse={})
-        fingerprint = build_embedder(settings.models).info.fingerprint
-        if index.generation and index.embedder_fingerprint != fingerprint:
-            raise IndexMismatchError(
-                f"the index was made with another embedder than {settings.models.embedder!r}; "
-                "set models.embedder back, or ingest into a new data dir"
-            )
-        counts = catalog.counts()
-        return (
-            f"generation {index.generation}: {counts.n_documents} documents, "
-            f"{counts.n_live_chunks} chunks in {counts.n_segments} segments, "
-            f"{counts.n_rejected} rejected files"
-            + (
-                f"; {counts.n_unembedded} chunks are found by their words and get their vectors "
-                "with the next ingest"
-                if counts.n_unembedded
-                else ""
-            )
+    wanted = settings.ingest.ocr_languages
+    if not wanted:
+        return "are not read (ingest.ocr_languages is empty)"
+    found = examine_ocr(settings.ingest)
+    if found.version is None:
+        return "are not read; `sudo apt install tesseract-ocr` if they should be"
+    if missing := [language for language in wanted if language not in found.languages]:
+        packages = " ".join(f"tesseract-ocr-{name.replace('_', '-').lower()}" for name in missing)
+        raise IngestError(
+            f"Tesseract lacks {', '.join(missing)}; `sudo apt install {packages}`, or change "
+            "ingest.ocr_languages"
         )
+    return f"are read by Tesseract {found.version} in {', '.join(found.languages)}"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ui.cli.options import DataDir, Json
-from ui.cli.terminal import note, print_json, printable
+from ui.cli.terminal import note, print_json, say
 from ui.measuring import build_asker, run_subject, runs_root
 from ui.settings import load_settings
 
@@ -31,6 +31,7 @@ def run_suites(
     suites: Annotated[
         list[str], typer.Argument(metavar="SUITE…", help="`sample`, or a .jsonl or .csv file.")
     ],
+    tag: Annotated[str | None, typer.Option(help="Ask only cases with this tag.")] = None,
     sample: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="Ask N cases drawn from each suite.")
     ] = None,
@@ -65,6 +66,7 @@ def run_suites(
             subject=run_subject(
                 settings, index_generation=catalog.current_generation(), readable=OPERATOR
             ),
+            tag=tag,
             sample=sample,
             seed=seed,
         )
@@ -75,7 +77,7 @@ def run_suites(
     _print_report(report, as_json=as_json)
     missed = list(missed_gates(bounds, {name: s.figures for name, s in report.suites.items()}))
     for sentence in missed:
-        print(sentence, file=sys.stderr)
+        note(sentence)
     if missed:
         raise typer.Exit(EXIT_GATE_MISSED)
 
@@ -102,10 +104,10 @@ def list_all(data_dir: DataDir, as_json: Json = False) -> None:
         ]
         print_json({"suites": [SAMPLE.name], "runs": listed})
         return
-    print(f"shipped suite: {SAMPLE.name}")
+    say(f"shipped suite: {SAMPLE.name}")
     for run in runs:
         state = "finished" if run.finished else "stopped; the same command continues it"
-        print(printable(f"{run.id}  {', '.join(run.plan['suites'])}  {state}"))
+        say(f"{run.id}  {', '.join(run.plan['suites'])}  {state}")
 
 
 @app.command("report")
@@ -138,7 +140,7 @@ def _progress_notes() -> Callable[[Progress], None]:
         n_left = progress.n_total - progress.n_done
         step = 1 if is_terminal else max(1, progress.n_total // NOTES_PER_RUN)
         if progress.error is not None:
-            note(printable(f"{progress.suite}: {progress.error}"))
+            note(f"{progress.suite}: {progress.error}")
         if progress.n_done % step == 0 or not n_left:
             left_s = (time.monotonic() - started) / n_asked * n_left
             note(f"{progress.n_done}/{progress.n_total} cases, about {left_s:.0f} s left")
@@ -150,4 +152,4 @@ def _print_report(report: Report, *, as_json: bool) -> None:
     if as_json:
         print_json(report.to_json())
     else:
-        print(printable(report.to_markdown()), end="")
+        say(report.to_markdown(), end="")

@@ -8,7 +8,7 @@ import typer
 
 from ui.cli.corpus import open_people
 from ui.cli.options import DataDir, Json
-from ui.cli.terminal import print_json, printable
+from ui.cli.terminal import print_json, say
 
 app = typer.Typer(help="Groups of people.", no_args_is_help=True)
 
@@ -42,9 +42,9 @@ def list_groups(data_dir: DataDir, as_json: Json = False) -> None:
         read = [*one.collections]
         if one.documents:
             read.append(f"{len(one.documents)} documents granted one by one")
-        print(printable(f"{one.name}: {users}; reads {', '.join(read) or 'nothing'}"))
+        say(f"{one.name}: {users}; reads {', '.join(read) or 'nothing'}")
     if not groups:
-        print("No groups.")
+        say("No groups.")
 
 
 @app.command()

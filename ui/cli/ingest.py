@@ -18,7 +18,7 @@ from assistant.access import OPERATOR_NAME
 from ingest.types import FileOutcome, FileStatus
 from ui.cli.ingest_progress import show_progress
 from ui.cli.options import DataDir, Json
-from ui.cli.terminal import note, print_json, printable
+from ui.cli.terminal import note, one_line, print_json, say
 from ui.settings import load_settings
 
 if TYPE_CHECKING:
@@ -101,13 +101,13 @@ def _counts(report: IngestReport) -> dict[str, int]:
 def _print_summary(report: IngestReport) -> None:
     for status, n_files in _counts(report).items():
         if n_files:
-            print(f"{status:<10}{n_files:>7,}")
+            say(f"{status:<10}{n_files:>7,}")
     for outcome in report.outcomes:
         if outcome.rejection:
             reason = outcome.rejection.reason.value.replace("_", " ")
-            print(printable(f"{outcome.document}: {reason}: {outcome.rejection.detail}"))
+            say(one_line(f"{outcome.document}: {reason}: {outcome.rejection.detail}"))
     if not report.outcomes:
-        print("No files found.")
+        say("No files found.")
 
 
 def _ingest_here(data_dir: Path, request: IngestRequest) -> IngestReport:
@@ -151,6 +151,7 @@ def _hand_over(data_dir: Path, request: IngestRequest) -> IngestReport:
             IngestProgress(
                 n_bytes=sum(job.n_bytes for job in jobs),
                 n_bytes_done=sum(job.n_bytes_done for job in jobs),
+                doing=next((job.doing for job in jobs if job.doing), ""),
                 n_documents_done=sum(job.n_files - job.n_waiting for job in jobs),
             )
         )
@@ -160,6 +161,8 @@ def _hand_over(data_dir: Path, request: IngestRequest) -> IngestReport:
             catalog.jobs.add(JobKind.INGEST, replace(request, paths=paths).to_json(), OPERATOR_NAME)
             for paths in (source.paths for source in find_sources(request.paths))
         ]
+        if pause := catalog.queue.current_pause():
+            note(f"paused by {pause.by} since {pause.since}; this waits for `plinth queue resume`")
         with given_up_at_end(catalog.jobs, job_ids):
             outcomes: list[FileOutcome] = []
             is_interrupted = False

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from ui.cli.terminal import note
+from ui.cli.terminal import note, one_line
 
 if TYPE_CHECKING:
     from ingest.pipeline import IngestProgress
@@ -30,9 +30,10 @@ def show_progress() -> Iterator[Callable[[IngestProgress], None]]:
         BarColumn(),
         DownloadColumn(),
         TimeRemainingColumn(elapsed_when_finished=True),
+        TextColumn("{task.fields[doing]}", markup=False),
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("", n_documents=0)
+        task = bar.add_task("", n_documents=0, doing="")
 
         def show(progress: IngestProgress) -> None:
             bar.update(
@@ -40,6 +41,7 @@ def show_progress() -> Iterator[Callable[[IngestProgress], None]]:
                 total=progress.n_bytes,
                 completed=progress.n_bytes_done,
                 n_documents=progress.n_documents_done,
+                doing=one_line(progress.doing),
             )
 
         yield show
@@ -51,14 +53,18 @@ def _lines() -> Callable[[IngestProgress], None]:
     def show(progress: IngestProgress) -> None:
         nonlocal last_at
         now = time.monotonic()
-        if now - last_at < LINE_EVERY_S or not progress.n_bytes_done:
+        if now - last_at < LINE_EVERY_S or not (progress.n_bytes_done or progress.doing):
             return
         last_at = now
+        doing = f" ({one_line(progress.doing)})" if progress.doing else ""
+        if not progress.n_bytes_done:
+            note(f"no document is complete yet{doing}")
+            return
         done_fraction = min(1.0, progress.n_bytes_done / progress.n_bytes)
         left_s = (now - started_at) * (1 - done_fraction) / done_fraction
         note(
             f"{progress.n_documents_done:,} documents, {done_fraction:.0%} of all bytes, "
-            f"about {left_s:,.0f} s left"
+            f"about {left_s:,.0f} s left{doing}"
         )
 
     return show

@@ -10,6 +10,7 @@ from typing import Any, TextIO
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from assistant.errors import AssistantError
+from assistant.inert import json_text
 from assistant.types import Turn
 
 _FOREIGN = (
@@ -101,5 +102,5 @@ def finished_ids(path: Path) -> set[str]:
 
 def write_line(file: TextIO, value: dict[str, Any]) -> None:
     """Append one object and hand it to the operating system at once."""
-    file.write(json.dumps(value, ensure_ascii=False) + "\n")
+    file.write(json_text(value) + "\n")
     file.flush()

@@ -18,7 +18,7 @@ from models.files import FileCheck, FileState, Progress, check_files, verify_fil
 from models.fitting.record import file_in_use, only_fitted, read_record, record_path
 from models.settings import ModelsSettings
 from ui.cli.options import DataDir, Json
-from ui.cli.terminal import note, print_json, printable
+from ui.cli.terminal import note, print_json, say
 from ui.settings import load_settings
 
 if TYPE_CHECKING:
@@ -47,12 +47,12 @@ def list_models(data_dir: DataDir, as_json: Json = False) -> None:
     for row in rows:
         mark = "*" if row["default"] else " "
         size = f"{row['bytes'] / 1e6:,.0f} MB"
-        print(
+        say(
             f"{mark} {row['name']:30} {row['task']:8} {size:>9}  {row['state']:9} "
             f"{row['title']}; {row['licence']}"
         )
         if row["file"] is not None and row["task"] == Task.GENERATE:
-            print(f"    {row['file']['reason']}")
+            say(f"    {row['file']['reason']}")
 
 
 @app.command("pull", epilog="Example: plinth models pull qwen2.5-coder-0.5b-instruct")
@@ -75,7 +75,7 @@ def pull_models(data_dir: DataDir, names: Names = None, as_json: Json = False) -
             was_fetched = pull(model, settings.dir, on_progress)
         rows.append({"name": model.name, "status": "fetched" if was_fetched else "present"})
         if not as_json:
-            print(f"{model.name}: {'fetched and verified' if was_fetched else 'already here'}")
+            say(f"{model.name}: {'fetched and verified' if was_fetched else 'already here'}")
         if model.task is Task.GENERATE and settings.fitted == "auto":
             _fit_if_possible(model, settings)
     if as_json:
@@ -113,7 +113,7 @@ def fit_models(
         rows.append({"name": model.name, "file": _file(model, settings), **_fitting(record)})
         if not as_json:
             _print_record(model.name, record)
-            print(f"{model.name}: {_reason_of_file(model, settings)}")
+            say(f"{model.name}: {_reason_of_file(model, settings)}")
     if as_json:
         print_json({"models": rows})
 
@@ -143,7 +143,7 @@ def verify_models(data_dir: DataDir, names: Names = None, as_json: Json = False)
         print_json({"files": files})
     else:
         for model, check in checks:
-            print(f"{check.state:8} {model.name}/{check.file.path}")
+            say(f"{check.state:8} {model.name}/{check.file.path}")
     wrong = sorted({model.name for model, check in checks if check.state is not FileState.OK})
     if wrong:
         raise ModelFileError(
@@ -171,7 +171,7 @@ def import_model(
     if as_json:
         print_json(_describe(model, settings))
     else:
-        print(f"{model.name}: imported from {file}")
+        say(f"{model.name}: imported from {file}")
 
 
 def _chosen(names: Sequence[str], models_dir: Path) -> list[ModelEntry]:
@@ -201,7 +201,7 @@ def _fit_if_possible(model: ModelEntry, settings: ModelsSettings) -> None:
             fit(model, settings.dir, threads=settings.threads, on_progress=on_progress)
         note(f"{model.name}: {_reason_of_file(model, settings)}")
     except ModelError as error:
-        note(printable(f"{model.name}: not fitted to this processor: {error}"))
+        note(f"{model.name}: not fitted to this processor: {error}")
 
 
 def _reason_of_file(model: ModelEntry, settings: ModelsSettings) -> str:
@@ -243,7 +243,7 @@ def _print_record(name: str, record: Record) -> None:
                 f"same token {trial.closeness.agreement:.3f}"
             )
         verdict = attempt.refusal or "good enough"
-        print(printable(f"{name}: {attempt.recipe}: {found}{'; ' if found else ''}{verdict}"))
+        say(f"{name}: {attempt.recipe}: {found}{'; ' if found else ''}{verdict}")
 
 
 def _describe(model: ModelEntry, settings: ModelsSettings) -> dict[str, Any]:
@@ -308,6 +308,6 @@ def _line_printer(name: str) -> Progress:
         if done_bytes > first_bytes:
             left_s = (now - started) * (total_bytes - done_bytes) / (done_bytes - first_bytes)
             line += f", about {left_s:,.0f} s left"
-        print(line, file=sys.stderr, flush=True)
+        note(line)
 
     return show

@@ -14,7 +14,7 @@ from assistant.reply_json import hit_to_json
 from assistant.types import Hit
 from ui.cli.json_lines import read_questions, write_line
 from ui.cli.options import AsUser, Collection, DataDir, Json
-from ui.cli.terminal import hit_line, print_json
+from ui.cli.terminal import hit_line, print_json, say
 from ui.settings import load_settings
 
 CHUNKS_PER_DOCUMENT = 10
@@ -71,9 +71,9 @@ def _search_one(
         print_json({"query": query, "passages": passages})
     elif hits:
         for hit in hits:
-            print(hit_line(hit))
+            say(hit_line(hit))
     else:
-        print("Nothing found: there is no document you may read.")
+        say("Nothing found: there is no document you may read.")
 
 
 def _search_batch(

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from ui.cli.options import DataDir
-from ui.cli.terminal import log_level
+from ui.cli.terminal import log_level, say
 
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 8501
@@ -39,14 +39,11 @@ def serve(
     with open_resources(data_dir) as resources:
         resources.worker.start()
         address = resources.settings.sign_in.address.rstrip("/") or _address(host, port)
-        print(f"Plinth is at {address}", flush=True)
+        say(f"Plinth is at {address}")
         first = resources.first_admin_link()
         if first is not None:
             name, secret = first
-            print(
-                f"Sign in as {name} with this link, once: {link_address(address, secret)}",
-                flush=True,
-            )
+            say(f"Sign in as {name} with this link, once: {link_address(address, secret)}")
         Layout(data_dir).server_address.write_text(f"{address}\n", encoding="utf-8")
         run_server(resources, host=host, port=port)
 

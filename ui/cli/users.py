@@ -10,7 +10,7 @@ import typer
 from assistant.access import OPERATOR_NAME, Role
 from ui.cli.corpus import open_people
 from ui.cli.options import DataDir, Json
-from ui.cli.terminal import confirm, note, print_json, printable
+from ui.cli.terminal import confirm, note, print_json, say
 from ui.settings import load_settings
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ def list_users(data_dir: DataDir, as_json: Json = False) -> None:
                 "suspended": one.suspended,
                 "groups": list(one.groups),
                 "password": one.has_password,
+                "provider": one.has_subject,
                 "sessions": one.n_sessions,
             }
             for one in users
@@ -50,9 +51,10 @@ def list_users(data_dir: DataDir, as_json: Json = False) -> None:
     for one in users:
         state = ", suspended" if one.suspended else ""
         groups = ", ".join(one.groups) or "no group"
-        print(printable(f"{one.name}: {one.role}{state}; {groups}"))
+        linked = "; signs in by the provider" if one.has_subject else ""
+        say(f"{one.name}: {one.role}{state}; {groups}{linked}")
     if not users:
-        print("No users.")
+        say("No users.")
 
 
 @app.command()
@@ -136,6 +138,18 @@ def sign_out(data_dir: DataDir, user: UserName) -> None:
 
 
 @app.command()
+def unlink(data_dir: DataDir, user: UserName) -> None:
+    """Forget which account at the identity provider is a person's, and end all sessions.
+
+    Whoever signs in there under the person's name next is linked anew.
+
+    Example: plinth users unlink ann
+    """
+    with open_people(data_dir) as (people, _):
+        people.unlink_user(user)
+
+
+@app.command()
 def remove(
     data_dir: DataDir,
     user: UserName,
@@ -163,5 +177,5 @@ def _print_link(data_dir: Path, catalog: Catalog, user: str, *, as_json: bool) -
     if as_json:
         print_json({"user": user, "link": address})
         return
-    note(printable(f"this link signs {user} in once, within {settings.link_hours:g} hours:"))
-    print(address)
+    note(f"this link signs {user} in once, within {settings.link_hours:g} hours:")
+    say(address)

@@ -25,6 +25,7 @@ def work(data_dir: DataDir) -> None:
     from assistant.store.catalog import open_catalog
     from assistant.store.layout import Layout
     from assistant.store.lock import ProcessLock
+    from ingest.folder_watch import FolderWatch
     from ingest.worker import Worker
     from models.factory import build_embedder
     from ui.web.logs import log_as_json
@@ -43,6 +44,20 @@ def work(data_dir: DataDir) -> None:
         refusal="is carrying out its jobs; wait until it is done or stop it",
     )
     with open_catalog(data_dir) as catalog, lock:
+        watch = settings.ingest.watch
+        catalog.watched.forget_except({(str(one.folder), one.collection) for one in watch})
+        for wanted in watch:
+            follower = FolderWatch(
+                wanted, jobs=catalog.jobs, watched=catalog.watched, data_dir=data_dir
+            )
+            # Each in a thread of its own, for which nothing waits: a network disk may never answer.
+            threading.Thread(
+                target=follower.run,
+                args=(closing,),
+                kwargs={"every_s": settings.ingest.watch_every_s},
+                name="watch-folder",
+                daemon=True,
+            ).start()
         Worker(
             data_dir=data_dir,
             jobs=catalog.jobs,

@@ -14,9 +14,16 @@ from ui.web.navigation import PAGES
 
 SIGN_IN_PATH = "/plinth/sign-in"
 HEALTH_PATH = "/plinth/health"
+LIVE_PATH = "/plinth/live"
+METRICS_PATH = "/plinth/metrics"
+"""For admins, and for who shows the token of `monitoring.token`."""
 UPLOADS_PATH = "/plinth/uploads"
 DOCUMENTS_PATH = "/plinth/documents"
 AUDIT_PATH = "/plinth/audit.jsonl"
+AUDIT_TABLE_PATH = "/plinth/audit.csv"
+OPENID_START_PATH = "/plinth/openid/start"
+OPENID_END_PATH = "/plinth/openid/end"
+"""Where the provider sends the browser back to; admins give it the address."""
 
 
 class Rule(StrEnum):
@@ -28,9 +35,12 @@ class Rule(StrEnum):
 
 EXACT: dict[str, Rule | Action] = {
     HEALTH_PATH: Rule.PUBLIC,
+    LIVE_PATH: Rule.PUBLIC,
+    METRICS_PATH: Action.SEE_MONITORING,
     SIGN_IN_PATH: Rule.PUBLIC,
     LINK_PATH: Rule.PUBLIC,
     AUDIT_PATH: Action.SEE_AUDIT_LOG,
+    AUDIT_TABLE_PATH: Action.SEE_AUDIT_LOG,
     UPLOADS_PATH: Action.CHANGE_DOCUMENTS,
     "/": Rule.SIGNED_IN,
     **{f"/{page}": Rule.SIGNED_IN for page in PAGES},
@@ -52,8 +62,22 @@ BELOW: dict[str, Rule | Action] = {
 }
 
 
-def rule_of(path: str) -> Rule | Action | None:
-    """Return who may ask for an address; None: nobody."""
+OPENID: dict[str, Rule | Action] = {
+    OPENID_START_PATH: Rule.PUBLIC,
+    OPENID_END_PATH: Rule.PUBLIC,
+}
+"""Only where people sign in by a provider, too."""
+
+
+def rule_of(path: str, *, with_openid: bool = False) -> Rule | Action | None:
+    """Return who may ask for an address; None: nobody.
+
+    Args:
+        path: The address.
+        with_openid: Whether people sign in by a provider, too.
+    """
+    if with_openid and path in OPENID:
+        return OPENID[path]
     if path in EXACT:
         return EXACT[path]
     return next((rule for prefix, rule in BELOW.items() if path.startswith(prefix)), None)

@@ -10,20 +10,38 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from assistant.cancellation import Cancellation
 from assistant.errors import AssistantError, QuestionCancelledError
-from assistant.events import BestEvidence, Event, QuestionResolved, SentenceChecked, TextPiece
+from assistant.events import (
+    BestEvidence,
+    Event,
+    EvidenceChosen,
+    QuestionResolved,
+    SentenceChecked,
+    TextPiece,
+)
 from assistant.types import Answer
-from models.errors import ModelError
-from ui.web.logs import new_request_id
+from assistant.waiting_line import InLine
+from models.errors import GeneratorCrashedError, ModelError
+from ui.web.logs import log_unexpected, new_request_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from assistant.access import ReadableSet
     from assistant.events import Listener
-    from assistant.types import AnswerSentence, Citation, Reply, Turn
+    from assistant.types import AnswerSentence, Citation, DocumentId, Reply, Turn
+    from assistant.waiting_line import Ticket
 
 _LOG = logging.getLogger(__name__)
-UNEXPECTED = "something went wrong that should not; ask again, and report it if it stays"
+WATCH_S = 0.5
+GRACE_S = 5.0
+"""A connection that is lost for a moment comes back within it."""
+UNEXPECTED = (
+    "something went wrong that should not; ask again, and if it stays tell an admin this number: {}"
+)
+MODEL_DIED = (
+    "the language model's process died, and the next one could not do it again; ask again, and if "
+    "it stays tell an admin this number: {}"
+)
 
 
 class Answerer(Protocol):
@@ -37,6 +55,7 @@ class Answerer(Protocol):
         readable: ReadableSet,
         listener: Listener,
         cancellation: Cancellation,
+        ticket: Ticket,
         anew: bool,
     ) -> Reply:
         """Answer, telling the listener in this thread; not from memory if `anew`."""
@@ -52,12 +71,14 @@ class CheckedSentence:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnswerProgress:
-    """How far a question is; every field only ever grows."""
+    """How far a question is; every field only ever grows, but for `in_line`."""
 
     question: str
     resolved: str | None = None
     best: Citation | None = None
     """The sentence of the documents that answers best by itself."""
+    in_line: InLine | None = None
+    """Who comes first, while it waits for the model."""
     text: str = ""
     """What the model wrote so far, unverified."""
     checked: tuple[CheckedSentence, ...] = ()
@@ -86,6 +107,9 @@ class AnswerRun:
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _started_s: float = field(default_factory=time.monotonic)
     _progress: AnswerProgress = field(init=False)
+    _shown: set[DocumentId] = field(default_factory=set)
+    _read: frozenset[DocumentId] = frozenset()
+    """Documents of which the model has read something: its text may be from any of them."""
 
     def __post_init__(self) -> None:
         self._progress = AnswerProgress(question=self.question)
@@ -98,6 +122,17 @@ class AnswerRun:
                 is_stopping=self.cancellation.is_cancelled,
                 elapsed_s=time.monotonic() - self._started_s,
             )
+
+    @property
+    def shown(self) -> frozenset[DocumentId]:
+        """Documents of which anything was shown, whatever became of the question."""
+        with self._lock:
+            return frozenset(self._shown)
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether it was told to end."""
+        return self.cancellation.is_cancelled
 
     def stop(self) -> None:
         """Stop it within a token; what it had so far can still be seen."""
@@ -119,9 +154,18 @@ class AnswerRun:
                     self._progress = replace(self._progress, resolved=resolved)
                 case BestEvidence(citation=best):
                     self._progress = replace(self._progress, best=best)
+                    self._shown.add(best.document_id)
+                case EvidenceChosen(documents=documents):
+                    self._read = documents
+                case InLine():
+                    self._progress = replace(self._progress, in_line=event)
                 case TextPiece(text=text):
-                    self._progress = replace(self._progress, text=self._progress.text + text)
+                    self._shown |= self._read
+                    self._progress = replace(
+                        self._progress, text=self._progress.text + text, in_line=None
+                    )
                 case SentenceChecked(sentence=sentence, citations=citations):
+                    self._shown.update(citation.document_id for citation in citations)
                     checked = CheckedSentence(sentence=sentence, citations=citations)
                     self._progress = replace(
                         self._progress, checked=(*self._progress.checked, checked)
@@ -144,7 +188,11 @@ def start_answer(
     *,
     history: Sequence[Turn],
     readable: ReadableSet,
+    ticket: Ticket,
     on_reply: Callable[[Reply], None],
+    on_no_reply: Callable[[AnswerRun], None],
+    on_end: Callable[[AnswerProgress], None] = lambda _: None,
+    is_watched: Callable[[], bool] = lambda: True,
     anew: bool = False,
 ) -> AnswerRun:
     """Answer in a thread of its own and return at once.
@@ -154,12 +202,19 @@ def start_answer(
         question: As it was asked.
         history: Earlier turns, oldest first.
         readable: What the asker may see.
+        ticket: In the line of those who want the model.
         on_reply: Called in that thread before the run is done, to store the reply.
+        on_no_reply: Called there instead, or where that failed, to record what was shown so far.
+        on_end: Called there last, with how it ended.
+        is_watched: Tells whether anybody is there to see it. Once nobody has been for `GRACE_S`,
+            it is stopped: others wait for the model.
         anew: Whether an earlier answer to the same question must not be given again.
     """
     run = AnswerRun(question, readable)
+    has_ended = threading.Event()
 
     def work() -> None:
+        ended: dict[str, Any] = {}
         try:
             reply = answerer().ask(
                 question,
@@ -167,25 +222,48 @@ def start_answer(
                 readable=readable,
                 listener=run.listen,
                 cancellation=run.cancellation,
+                ticket=ticket,
                 anew=anew,
             )
             on_reply(reply)
+            ended = {"reply": reply}
         except QuestionCancelledError:
-            run.finish(is_cancelled=True)
+            ended = {"is_cancelled": True}
+        except GeneratorCrashedError as error:  # what its process said last is not for the asker
+            error_id = log_unexpected(_LOG, "a question ended with the model's process", error)
+            ended = {"error": MODEL_DIED.format(error_id)}
         except (AssistantError, ModelError) as error:
-            run.finish(error=str(error))
+            ended = {"error": str(error)}
         except Exception as error:  # noqa: BLE001 - the boundary: no run may stay without an end
-            _LOG.error("a question ended unexpectedly", exc_info=error)
-            run.finish(error=UNEXPECTED)
-        else:
-            run.finish(reply=reply)
-        _log_end(run.snapshot())
+            error_id = log_unexpected(_LOG, "a question ended unexpectedly", error)
+            ended = {"error": UNEXPECTED.format(error_id)}
+        try:
+            if "reply" not in ended:
+                on_no_reply(run)
+        except Exception as error:  # noqa: BLE001 - the same
+            log_unexpected(_LOG, "a question without a reply is not in the audit log", error)
+        finally:
+            run.finish(**ended)
+        has_ended.set()
+        ended_as = run.snapshot()
+        _log_end(ended_as, ticket)
+        on_end(ended_as)
+
+    def watch() -> None:
+        seen_s = time.monotonic()
+        while not has_ended.wait(WATCH_S):
+            if is_watched():
+                seen_s = time.monotonic()
+            elif time.monotonic() - seen_s >= GRACE_S:
+                run.stop()
+                return
 
     threading.Thread(target=work, name="answer", daemon=True).start()
+    threading.Thread(target=watch, name="answer-watch", daemon=True).start()
     return run
 
 
-def _log_end(progress: AnswerProgress) -> None:
+def _log_end(progress: AnswerProgress, ticket: Ticket) -> None:
     """Log how a question ended; neither it nor its answer."""
     outcome = "error" if progress.error else "stopped" if progress.is_cancelled else "abstained"
     fields: dict[str, Any] = {"question_id": new_request_id()}
@@ -193,4 +271,6 @@ def _log_end(progress: AnswerProgress) -> None:
         outcome = "answered" if isinstance(progress.reply, Answer) else "abstained"
         timings = progress.reply.record.timings
         fields |= {"first_word_ms": timings.ttft_ms, "total_ms": timings.total_ms}
+    if ticket.took_s is not None and ticket.waited_s is not None:
+        fields |= {"in_line_ms": ticket.waited_s * 1000, "turn_ms": ticket.took_s * 1000}
     _LOG.info("question", extra={"fields": fields | {"outcome": outcome}})

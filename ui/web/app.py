@@ -7,10 +7,10 @@ import streamlit as st
 from assistant.access import Action, Person
 from ui.web.components.signed_out import draw_signed_out
 from ui.web.desk import SignedOutError
-from ui.web.navigation import ACCOUNT, ASK, DOCUMENT, DOCUMENTS, EVALUATE, PEOPLE
+from ui.web.navigation import ACCOUNT, ASK, DOCUMENT, DOCUMENTS, EVALUATE, MONITORING, PEOPLE
 from ui.web.sessions import current_desk
 from ui.web.stylesheet import stylesheet
-from ui.web.views import account, ask, document, documents, evaluate, people
+from ui.web.views import account, ask, document, documents, evaluate, monitoring, people
 
 
 def _navigate(person: Person) -> None:
@@ -28,6 +28,12 @@ def _navigate(person: Person) -> None:
         )
     if person.may(Action.MANAGE_PEOPLE):
         pages.append(st.Page(people.draw, title="People", icon=":material/group:", url_path=PEOPLE))
+    if person.may(Action.SEE_MONITORING):
+        pages.append(
+            st.Page(
+                monitoring.draw, title="Monitoring", icon=":material/speed:", url_path=MONITORING
+            )
+        )
     pages.append(
         st.Page(account.draw, title="Account", icon=":material/account_circle:", url_path=ACCOUNT)
     )

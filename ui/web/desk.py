@@ -19,7 +19,9 @@ from ui.web.services.audit import AuditRecords
 from ui.web.services.conversations import OwnConversations
 from ui.web.services.documents import ReadableDocuments
 from ui.web.services.evaluations import OwnEvaluations
+from ui.web.services.hidden_texts import HiddenTexts
 from ui.web.services.intake import Intake
+from ui.web.services.monitoring import Monitoring
 from ui.web.services.people import PeopleOffice
 
 if TYPE_CHECKING:
@@ -103,7 +105,15 @@ class Desk:
     @service(Action.ASK)
     def answers(self, who: Who) -> Answers:
         """What answers questions."""
-        return Answers(who, self._resources.answers, self.conversations)
+        resources = self._resources
+        return Answers(
+            who,
+            resources.answers,
+            resources.line,
+            resources.metrics,
+            self.conversations,
+            resources.catalog.audit,
+        )
 
     @service(Action.READ)
     def documents(self, who: Who) -> ReadableDocuments:
@@ -123,6 +133,11 @@ class Desk:
             resources.worker,
         )
 
+    @service(Action.JUDGE_HIDDEN_TEXT)
+    def hidden_texts(self, who: Who) -> HiddenTexts:
+        """What readers do not see of documents."""
+        return HiddenTexts(who, self._resources.catalog)
+
     @service(Action.CHANGE_DOCUMENTS)
     def warming(self, _who: Who) -> WarmingProgress | None:
         """How much is prepared for fast answers; None where nothing is."""
@@ -139,7 +154,13 @@ class Desk:
         """People and grants."""
         return PeopleOffice(who, self._resources.catalog, self._resources.accounts)
 
+    @service(Action.SEE_MONITORING)
+    def monitoring(self, who: Who) -> Monitoring:
+        """How the server is doing."""
+        return Monitoring(who, self._resources)
+
     @service(Action.SEE_AUDIT_LOG)
     def audit(self, who: Who) -> AuditRecords:
         """What people did."""
-        return AuditRecords(who, self._resources.catalog.audit)
+        catalog = self._resources.catalog
+        return AuditRecords(who, catalog.audit, catalog.deletions)

@@ -20,6 +20,7 @@ from evals.runs import Plan, Progress, Run, find_run, start_run
 from evals.suite_files import SuiteFiles
 from models.errors import ModelError
 from ui.measuring import build_asker, runs_root, suites_root
+from ui.web.logs import log_unexpected
 
 if TYPE_CHECKING:
     from assistant.access import ReadableSet
@@ -28,7 +29,10 @@ if TYPE_CHECKING:
     from evals.suites import Case, Suite
 
 _LOG = logging.getLogger(__name__)
-UNEXPECTED = "something went wrong that should not; continue it, and report it if it stays"
+UNEXPECTED = (
+    "something went wrong that should not; continue it, and if it stays tell an admin this "
+    "number: {}"
+)
 CLOSE_S = 30.0
 """How long the server waits at its end for the question under way to stop."""
 
@@ -109,8 +113,8 @@ class Evaluation:
         except OSError as error:
             self._change(error=f"the run cannot be written ({error.strerror}); check the disk")
         except Exception as error:  # noqa: BLE001 - the boundary: no run may stay without an end
-            _LOG.error("an evaluation ended unexpectedly", exc_info=error)
-            self._change(error=UNEXPECTED)
+            error_id = log_unexpected(_LOG, "an evaluation ended unexpectedly", error)
+            self._change(error=UNEXPECTED.format(error_id))
         else:
             self._change(is_finished=True)
 

@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import secrets
 import sys
+import threading
 import time
 import traceback
+from collections.abc import Callable
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any
 
 from starlette.datastructures import MutableHeaders
+from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from assistant.inert import json_text
+from ui.web.security import HEADERS
 
 REQUEST_ID = "X-Request-Id"
 _LOG = logging.getLogger(__name__)
 _request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
+UNEXPECTED = (
+    "Something went wrong that should not. Try again; if that does not help, tell an admin this "
+    "number: {}"
+)
+ACCESS_LOG = "uvicorn.access"
 HEALTH = "/plinth/health"
 """Asked for all the time, and 503 is an answer too."""
 _QUIET = ("/_stcore/health", "/static/")
@@ -41,7 +51,7 @@ class JsonFormatter(logging.Formatter):
             shows_all = logging.getLogger().isEnabledFor(logging.DEBUG)
             describe = self.formatException if shows_all else _where
             values["exception"] = describe(record.exc_info)
-        return json.dumps({key: value for key, value in values.items() if value is not None})
+        return json_text({key: value for key, value in values.items() if value is not None})
 
 
 def _where(exc_info: Any) -> str:
@@ -56,14 +66,40 @@ def log_as_json(level: str) -> None:
     handler.setFormatter(JsonFormatter())
     logging.basicConfig(level=level, handlers=[handler], force=True)
     logging.getLogger("ui.web").setLevel(min(logging.INFO, logging.getLogger().level))
+    logging.captureWarnings(True)
+    threading.excepthook = _log_dead_thread
+
+
+def _log_dead_thread(what: threading.ExceptHookArgs) -> None:
+    """Log what ended a thread, which Python would print with the error's own words."""
+    if what.exc_value is not None and not isinstance(what.exc_value, SystemExit):
+        name = what.thread.name if what.thread else "?"
+        exc_info = (what.exc_type, what.exc_value, what.exc_traceback)
+        logging.getLogger("ui.web").error("the thread %r ended", name, exc_info=exc_info)
 
 
 def log_through_one_handler() -> None:
-    """Have the libraries' logs go the way of all others: their handlers print errors whole."""
+    """Have the libraries' logs go the way of all others: their handlers print errors whole.
+
+    But for uvicorn's log of requests: it has their queries, in which the secrets of links and the
+    provider's codes stand. `RequestLogMiddleware` logs requests without.
+    """
     for name, logger in logging.root.manager.loggerDict.items():
         if isinstance(logger, logging.Logger) and name.startswith(("streamlit", "uvicorn")):
             logger.handlers.clear()
-            logger.propagate = True
+            # Requests are logged here already, and without what stands after the path: the
+            # secrets of sign-in links do.
+            logger.propagate = name != ACCESS_LOG
+
+
+def log_unexpected(log: logging.Logger, what: str, error: Exception) -> str:
+    """Log an error that nobody foresaw and return the number by which its entry is found.
+
+    People are told the number and what to do; the details are in the log alone.
+    """
+    error_id = new_request_id()
+    log.error(what, exc_info=error, extra={"fields": {"error_id": error_id}})
+    return error_id
 
 
 def new_request_id() -> str:
@@ -72,10 +108,16 @@ def new_request_id() -> str:
 
 
 class RequestLogMiddleware:
-    """Gives every request an id, which the answer names, and logs how it went."""
+    """Gives every request an id, which the answer names, and logs how it went.
 
-    def __init__(self, app: ASGIApp) -> None:
+    Args:
+        app: What answers.
+        on_request: Told the status of each answer.
+    """
+
+    def __init__(self, app: ASGIApp, on_request: Callable[[int], None] = lambda _: None) -> None:
         self._app = app
+        self._on_request = on_request
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle a request."""
@@ -87,8 +129,11 @@ class RequestLogMiddleware:
         started_s = time.perf_counter()
         status = 500
 
+        has_begun = False
+
         async def send_with_id(message: Message) -> None:
-            nonlocal status
+            nonlocal status, has_begun
+            has_begun = True
             if message["type"] == "http.response.start":
                 status = message["status"]
                 MutableHeaders(scope=message)[REQUEST_ID] = request_id
@@ -96,7 +141,14 @@ class RequestLogMiddleware:
 
         try:
             await self._app(scope, receive, send_with_id)
+        except Exception as error:
+            if has_begun:
+                raise
+            _LOG.error("a request ended unexpectedly", exc_info=error)
+            answer = PlainTextResponse(UNEXPECTED.format(request_id), 500, HEADERS)
+            await answer(scope, receive, send_with_id)
         finally:
+            self._on_request(status)
             self._log(scope, status, time.perf_counter() - started_s)
             _request_id.reset(token)
 

@@ -7,6 +7,7 @@ from types import MappingProxyType
 _ANSWERS = {
     "containment": "Right answers, of the answerable: a gold answer is in the answer",
     "fact_recall": "Facts of a complete answer that are in the answer",
+    "number_recall": "Numbers of the gold answer that are in the answer",
     "em": "Answers that are the gold answer, word for word",
     "f1": "Words shared with the gold answer",
     "rouge_l": "Words shared with the gold answer, in its order",
@@ -23,6 +24,9 @@ WORDS = MappingProxyType(
         "doc_recall_at_3": "Right documents found in 3 passages",
         "doc_recall_at_5": "Right documents found in 5 passages",
         "doc_mrr": "How far up the right document is; 1: first",
+        "number_recall_at_1": "Numbers of the gold answer that are in the first passage",
+        "number_recall_at_3": "Numbers of the gold answer found in 3 passages",
+        "number_recall_at_5": "Numbers of the gold answer found in 5 passages",
         "page_recall_at_1": "Right page is the first passage",
         "page_recall_at_3": "Right pages found in 3 passages",
         "page_recall_at_5": "Right pages found in 5 passages",

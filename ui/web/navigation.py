@@ -11,8 +11,9 @@ DOCUMENT = "document"
 """Of one document; its address names it: `document?id=…&page=…`."""
 EVALUATE = "evaluate"
 PEOPLE = "people"
+MONITORING = "monitoring"
 ACCOUNT = "account"
-PAGES = (ASK, DOCUMENTS, DOCUMENT, EVALUATE, PEOPLE, ACCOUNT)
+PAGES = (ASK, DOCUMENTS, DOCUMENT, EVALUATE, PEOPLE, MONITORING, ACCOUNT)
 
 
 def page_at(url_path: str) -> Page:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import threading
 from collections.abc import Iterator, Sequence
@@ -18,11 +19,13 @@ from assistant.store.catalog import Catalog, open_catalog
 from assistant.store.layout import Layout
 from assistant.store.lock import ProcessLock
 from assistant.store.people import name_key
+from assistant.waiting_line import WaitingLine
 from ingest.uploads import remove_leftovers
 from models.errors import ModelError
 from ui.measuring import run_subject
 from ui.settings import Settings, load_settings
 from ui.web.evaluating import Evaluations
+from ui.web.metrics import Metrics
 from ui.web.worker_process import WorkerProcess, worker_command
 
 if TYPE_CHECKING:
@@ -50,6 +53,9 @@ class Resources:
     nothing is answered from memory."""
     answers: Future[AnswerCache]
     """Done with `engine`: what people ask, it answers from memory where it can."""
+    metrics: Metrics
+    line: WaitingLine
+    """Of all questions that people ask."""
     warmer: Future[Warmer]
     """Done with `engine`, if passages are prepared for fast answers."""
     evaluations: Evaluations
@@ -57,13 +63,14 @@ class Resources:
     """Carries out what is queued in `catalog.jobs`, once the server has started it."""
 
     def first_admin_link(self) -> tuple[str, str] | None:
-        """Return name and secret of a link for the first admin; None once one has a password.
+        """Return name and secret of a link for the first admin; None once one needs none.
 
         Where there is no admin yet, one is added.
         """
         people = self.catalog.people
         admins = [one for one in people.users() if one.role is Role.ADMIN and not one.suspended]
-        if any(one.has_password or one.has_subject for one in admins):
+        has_provider = self.settings.openid.is_on
+        if any(one.has_password or (one.has_subject and has_provider) for one in admins):
             return None
         if not admins:
             taken = {name_key(one.name) for one in people.users()}
@@ -124,9 +131,10 @@ def open_resources(data_dir: Path) -> Iterator[Resources]:
             )
 
         evaluations = Evaluations(data_dir, engine, subject)
+        metrics = Metrics()
         loader = threading.Thread(
             target=_load,
-            args=(data_dir, settings, catalog, engine, answers, warmer, closing),
+            args=(data_dir, settings, catalog, metrics, engine, answers, warmer, closing),
             name="models",
         )
         worker = WorkerProcess(worker_command(data_dir))
@@ -139,6 +147,12 @@ def open_resources(data_dir: Path) -> Iterator[Resources]:
                 accounts=catalog.accounts(settings.sign_in),
                 engine=engine,
                 answers=answers,
+                metrics=metrics,
+                line=WaitingLine(
+                    n_at_a_time=settings.models.parallel,
+                    most_waiting=settings.answer.most_waiting,
+                    most_waiting_each=settings.answer.most_waiting_each,
+                ),
                 warmer=warmer,
                 evaluations=evaluations,
                 worker=worker,
@@ -154,6 +168,7 @@ def _load(
     data_dir: Path,
     settings: Settings,
     catalog: Catalog,
+    metrics: Metrics,
     ready: Future[Engine],
     answers: Future[AnswerCache],
     warming: Future[Warmer],
@@ -161,10 +176,14 @@ def _load(
 ) -> None:
     """Load the models, then keep them until the server closes."""
     try:
-        with _open_engine(data_dir, settings, catalog) as (engine, cache, warmer):
+        with _open_engine(data_dir, settings, catalog, metrics) as (engine, cache, warmer):
             if warmer is not None:
                 warmer.start()
                 warming.set_result(warmer)
+            # What is there now stays: to look for garbage in it takes 0.3 s in which nobody is
+            # served.
+            gc.collect()
+            gc.freeze()
             answers.set_result(cache)
             ready.set_result(engine)
             closing.wait()
@@ -181,7 +200,7 @@ def _load(
 
 @contextmanager
 def _open_engine(
-    data_dir: Path, settings: Settings, catalog: Catalog
+    data_dir: Path, settings: Settings, catalog: Catalog, metrics: Metrics
 ) -> Iterator[tuple[Engine, AnswerCache, Warmer | None]]:
     # These take seconds to import, in which pages can be shown already.
     from assistant.answer_cache import AnswerCache
@@ -193,10 +212,14 @@ def _open_engine(
     from models.factory import build_embedder, build_generator
     from models.remembering import RememberingEmbedder
 
+    def note_death(how: str) -> None:
+        _LOG.error("%s", how)
+        metrics.note_death()
+
     plain = build_embedder(settings.models)
     embedder = RememberingEmbedder(plain)
     warmer = None
-    with build_generator(settings.models, Layout(data_dir).blocks) as generator:
+    with build_generator(settings.models, Layout(data_dir).blocks, note_death) as generator:
         # The first call of each loads its weights, which must not be some question's time.
         embedder.embed_query("warm")
         generator.count_tokens(["warm"])

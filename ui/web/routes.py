@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import mimetypes
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import PurePosixPath
 from urllib.parse import quote as percent_encoded
 
+from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import (
@@ -20,14 +21,23 @@ from starlette.responses import (
 from starlette.routing import Route
 
 from assistant.errors import UnknownNameError
+from assistant.inert import visible
 from assistant.types import ChunkId, DocumentId, Version
 from ingest.errors import RejectedFileError
 from ingest.page_picture import PagePicture
 from ui.web import resources
-from ui.web.access_rules import AUDIT_PATH, DOCUMENTS_PATH, HEALTH_PATH
+from ui.web.access_rules import (
+    AUDIT_PATH,
+    AUDIT_TABLE_PATH,
+    DOCUMENTS_PATH,
+    HEALTH_PATH,
+    LIVE_PATH,
+    METRICS_PATH,
+)
 from ui.web.cookies import cookie_value
 from ui.web.desk import Desk
 from ui.web.services.documents import PDF
+from ui.web.services.monitoring import state_of
 
 INLINE = frozenset({PDF, "text/plain"})
 """Media types a browser may show itself; everything else is downloaded, never run here."""
@@ -35,7 +45,9 @@ INLINE = frozenset({PDF, "text/plain"})
 
 def desk_of(request: Request) -> Desk:
     """Return the desk of whoever sends a request."""
-    return Desk(resources.current(), cookie_value(request.headers.get("cookie", "")))
+    opened = resources.current()
+    cookies = request.headers.get("cookie", "")
+    return Desk(opened, cookie_value(cookies, is_secure=opened.settings.sign_in.is_secure))
 
 
 def file_address(document_id: str, version: str, page_number: int | None = None) -> str:
@@ -60,6 +72,8 @@ def build_routes() -> list[Route]:
     """Return the routes; they come before Streamlit's own."""
     return [
         Route(HEALTH_PATH, health),
+        Route(LIVE_PATH, live),
+        Route(METRICS_PATH, metrics),
         Route(f"{DOCUMENTS_PATH}/{{document_id}}/versions/{{version}}", document_file),
         Route(
             f"{DOCUMENTS_PATH}/{{document_id}}/versions/{{version}}/pages/{{page_number:int}}.png",
@@ -67,6 +81,7 @@ def build_routes() -> list[Route]:
         ),
         Route(f"{DOCUMENTS_PATH}/{{document_id}}/passages/{{chunk_id:int}}.png", page_picture),
         Route(AUDIT_PATH, audit_log),
+        Route(AUDIT_TABLE_PATH, audit_table),
     ]
 
 
@@ -78,6 +93,18 @@ async def health(_request: Request) -> Response:
     if engine.exception() is not None:
         return JSONResponse({"status": "no models"}, status_code=503)
     return JSONResponse({"status": "ok"})
+
+
+async def live(_request: Request) -> Response:
+    """Tell that the server answers, whatever it waits for."""
+    return JSONResponse({"status": "ok"})
+
+
+async def metrics(_request: Request) -> Response:
+    """Send what the server counts, for Prometheus; the gate has seen who asks."""
+    opened = resources.current()
+    text = await run_in_threadpool(lambda: opened.metrics.text(state_of(opened).gauges()))
+    return Response(text, media_type=CONTENT_TYPE_LATEST, headers={"Cache-Control": "no-store"})
 
 
 async def document_file(request: Request) -> Response:
@@ -96,7 +123,8 @@ async def document_file(request: Request) -> Response:
     return FileResponse(
         path,
         media_type=media_type if disposition == "inline" else "application/octet-stream",
-        filename=base,
+        # Direction marks in a name could hide what kind of file it is.
+        filename=visible(base, "_"),
         content_disposition_type=disposition,
         headers={"Cache-Control": "private, no-store"},
     )
@@ -124,14 +152,21 @@ async def whole_page_picture(request: Request) -> Response:
 async def audit_log(request: Request) -> Response:
     """Send the audit log as JSON lines, to be kept elsewhere."""
     lines = await run_in_threadpool(desk_of(request).audit.export)
-    return StreamingResponse(
-        lines,
-        media_type="application/jsonl",
-        headers={
-            "Content-Disposition": 'attachment; filename="plinth-audit.jsonl"',
-            "Cache-Control": "no-store",
-        },
-    )
+    return _download(lines, "plinth-audit.jsonl", "application/jsonl")
+
+
+async def audit_table(request: Request) -> Response:
+    """Send the audit log as CSV, for spreadsheets."""
+    lines = await run_in_threadpool(desk_of(request).audit.export_table)
+    return _download(lines, "plinth-audit.csv", "text/csv")
+
+
+def _download(lines: Iterator[bytes], name: str, media_type: str) -> Response:
+    headers = {
+        "Content-Disposition": f'attachment; filename="{name}"',
+        "Cache-Control": "no-store",
+    }
+    return StreamingResponse(lines, media_type=media_type, headers=headers)
 
 
 async def _picture(draw: Callable[[], PagePicture]) -> Response:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -18,13 +19,15 @@ from assistant.settings import SignInSettings
 from ui.web.components.signed_out import draw_signed_out
 from ui.web.desk import SignedOutError
 from ui.web.gate import GateMiddleware
-from ui.web.logs import RequestLogMiddleware, log_through_one_handler, new_request_id
+from ui.web.logs import RequestLogMiddleware, log_through_one_handler, log_unexpected
+from ui.web.openid_extra import build_openid
 from ui.web.resources import Resources, installed
 from ui.web.routes import build_routes
 from ui.web.security import LOOPBACK_HOSTS, SecurityMiddleware
 from ui.web.shown_text import plain
 from ui.web.sign_in_routes import SignInPages
 from ui.web.theme import streamlit_options
+from ui.web.throttle import Throttle
 from ui.web.upload_routes import build_upload_routes
 
 SCRIPT = Path(__file__).with_name("app.py")
@@ -61,20 +64,38 @@ def serve(resources: Resources, *, host: str, port: int) -> None:
         )
         raise OpenToOthersError(message)
     _require_free(host, port)
+    _have_home(resources.data_dir)
     hosts = served_hosts(resources.settings.sign_in, host)
     build_app(resources, host).run(config=streamlit_options(host, port, hosts))
 
 
 def build_app(resources: Resources, host: str) -> st.App:
-    """Compose the app: its routes, and the gate before all of them and of Streamlit's own."""
+    """Compose the app: its routes, and the gate before all of them and of Streamlit's own.
+
+    Raises:
+        SettingsError: people shall sign in by a provider, but libraries for it are missing.
+    """
+    throttle = Throttle()
+    routes = [*SignInPages(throttle).routes(), *build_routes(), *build_upload_routes()]
+    openid = build_openid(resources.settings.openid)
+    if openid is not None:
+        from ui.web.openid.routes import OpenIdPages  # of an extra
+
+        routes += OpenIdPages(openid, throttle).routes()
     return st.App(
         SCRIPT,
         lifespan=_lifespan(resources),
-        routes=[*SignInPages().routes(), *build_routes(), *build_upload_routes()],
+        routes=routes,
         middleware=[
-            Middleware(RequestLogMiddleware),
+            Middleware(RequestLogMiddleware, on_request=resources.metrics.note_request),
             Middleware(SecurityMiddleware, hosts=served_hosts(resources.settings.sign_in, host)),
-            Middleware(GateMiddleware, accounts=resources.accounts),
+            Middleware(
+                GateMiddleware,
+                accounts=resources.accounts,
+                with_openid=openid is not None,
+                metrics_token=resources.settings.monitoring.token.get_secret_value(),
+                is_secure=resources.settings.sign_in.is_secure,
+            ),
         ],
         on_script_error=_on_script_error,
     )
@@ -104,15 +125,20 @@ def _on_script_error(error: Exception) -> bool:
     if isinstance(error, ForbiddenError):
         st.error(plain(f"{error}."))
         return True
-    error_id = new_request_id()
-    _LOG.error(
-        "a page ended unexpectedly", exc_info=error, extra={"fields": {"error_id": error_id}}
-    )
+    error_id = log_unexpected(_LOG, "a page ended unexpectedly", error)
     st.error(
         "This page could not be shown. Reload it; if that does not help, tell an admin this "
         f"number: {error_id}"
     )
     return True
+
+
+def _have_home(data_dir: Path) -> None:
+    """Let Streamlit look for settings of its own in the data dir where nobody has a home."""
+    try:
+        Path.home()
+    except RuntimeError:
+        os.environ["HOME"] = str(data_dir)
 
 
 def _require_free(host: str, port: int) -> None:

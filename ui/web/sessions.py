@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import streamlit as st
+from streamlit.runtime import Runtime
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from assistant.errors import AssistantError, ForbiddenError
 from assistant.store.traces import Footprint
 from assistant.store.types import StoredTurn
+from assistant.types import DocumentId
 from ui.web import resources
 from ui.web.answering import AnswerRun
 from ui.web.cookies import cookie_value
@@ -32,7 +36,16 @@ def current_desk() -> Desk:
 
 def browser_secret() -> str:
     """Return the secret in the cookie of the browser whose script runs; empty without one."""
-    return cookie_value(st.context.headers.get("Cookie") or "")
+    is_secure = resources.current().settings.sign_in.is_secure
+    return cookie_value(st.context.headers.get("Cookie") or "", is_secure=is_secure)
+
+
+def tab_watch() -> Callable[[], bool]:
+    """Return what tells, from any thread, whether the browser tab of this script is connected."""
+    context = get_script_run_ctx()
+    if context is None or not Runtime.exists():  # no server: a page under test
+        return lambda: True
+    return partial(Runtime.instance().is_active_session, context.session_id)
 
 
 @dataclass(slots=True)
@@ -125,6 +138,14 @@ class Deletion:
     """What it had, to show that it is gone."""
 
 
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A change of what a document's hidden text is used for, that was asked for."""
+
+    job_id: int
+    document_id: DocumentId
+
+
 @dataclass(slots=True)
 class DocumentsState:
     """What the page Documents remembers."""
@@ -136,6 +157,7 @@ class DocumentsState:
     collection: str | None = None
     """A new collection that files are being added to."""
     deletion: Deletion | None = None
+    decision: Decision | None = None
     noted: set[str] = field(default_factory=set)
     """Documents whose reading is recorded."""
 
@@ -156,6 +178,8 @@ class PeopleState:
     """Name and secret of a sign-in link that is shown until it was taken."""
     error: str | None = None
     """Why the last change was refused."""
+    n_changes: int = 0
+    """Gives what a change was made in a new key, so that it closes and shows what came of it."""
     audit_before: list[int] = field(default_factory=list)
     """The entries before which the pages of the audit log begin, the first page left out."""
 
@@ -163,6 +187,7 @@ class PeopleState:
     def reporting(self) -> Iterator[None]:
         """Say on the page why a change was refused."""
         self.error = None
+        self.n_changes += 1
         try:
             yield
         except (SignedOutError, ForbiddenError):

@@ -7,12 +7,18 @@ pose as a link, a picture of another origin, or a badge. Everything foreign goes
 from __future__ import annotations
 
 import re
-import unicodedata
+
+from assistant.inert import visible
 
 _ACTIVE = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~:$&\"'@/=^])")
 """Signs that Markdown, Streamlit's directives or its shortcodes could take for their own."""
 _LINK = re.compile(r"(?i)\b(https?|ftp|mailto|www)")
 _MAIL = re.compile(r"@(?=\w)")
+_SHORTCODE = re.compile(r":(?!\d\d?:)(?=[\w+\-/]+:)")
+"""Before the name of an icon, a picture or an emoji; not in a time, as 12:30:00."""
+_ARROW = re.compile(r"(?<!\S)([<>~-])(?=(?:->|>|-|=)(?!\S))")
+"""What begins a row of signs that Streamlit writes as one: `->`, `<-`, `<->`, `--`, `>=`, `<=`,
+`~=`."""
 ZERO_WIDTH_NON_JOINER = "\u200c"
 
 
@@ -42,6 +48,9 @@ def shortened(text: str, n_chars: int) -> str:
 
 
 def _escaped(text: str) -> str:
+    # Streamlit looks for these in text whose escapes are gone: only splitting them helps.
+    text = _SHORTCODE.sub(f":{ZERO_WIDTH_NON_JOINER}", text)
+    text = _ARROW.sub(rf"\1{ZERO_WIDTH_NON_JOINER}", text)
     # A bare address becomes a link without any sign that could be escaped.
     text = _LINK.sub(lambda match: match[0][0] + ZERO_WIDTH_NON_JOINER + match[0][1:], text)
     text = _MAIL.sub(f"@{ZERO_WIDTH_NON_JOINER}", text)
@@ -50,7 +59,4 @@ def _escaped(text: str) -> str:
 
 def _visible(text: str) -> str:
     """Return text without control and direction characters, which can make it read otherwise."""
-    return "".join(
-        char if char == "\n" or unicodedata.category(char) not in ("Cc", "Cf", "Co", "Cs") else " "
-        for char in text
-    )
+    return visible(text, " ", kept="\n")

@@ -2,50 +2,42 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
-from functools import cache
-from pathlib import Path
-from string import Template
 from typing import TypeVar
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, urlencode
 
 import anyio
 from anyio.to_thread import run_sync
-from jinja2 import Environment, PackageLoader
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from assistant.access import Role
 from assistant.errors import SignInRefusedError, WeakPasswordError
 from assistant.passwords import AT_A_TIME, MIN_CHARS
 from ui.addresses import LINK_PATH, SECRET
 from ui.web import resources
-from ui.web.access_rules import SIGN_IN_PATH
-from ui.web.cookies import EARLIER_COOKIE, cookie_value, session_cookie
-from ui.web.navigation import PAGES
-from ui.web.resources import Resources
-from ui.web.theme import colours
+from ui.web.access_rules import OPENID_START_PATH, SIGN_IN_PATH
+from ui.web.sign_in_pages import BUSY, TOO_OFTEN, browser_of, page, sender_of, signed_in
 from ui.web.throttle import Throttle
 
 MOST_FORM_BYTES = 8192
 MOST_WAITING = 32
 """Sign-ins that wait for their turn; each turn takes a fifth of a second of a core."""
-TOO_OFTEN = "Too many attempts. Wait a minute, then try again."
-BUSY = "Many people are signing in at the moment. Try again in a few seconds."
 DIFFERENT = "The two passwords are different."
 LINK_ENDED = "This link does not work any more"
 
 T = TypeVar("T")
-_pages = Environment(loader=PackageLoader("ui.web", "templates"), autoescape=True)
 
 
 class SignInPages:
-    """The routes of signing in."""
+    """The routes of signing in.
 
-    def __init__(self) -> None:
-        self._throttle = Throttle()
+    Args:
+        throttle: Counts failures, also those of other ways.
+    """
+
+    def __init__(self, throttle: Throttle | None = None) -> None:
+        self._throttle = throttle or Throttle()
         self._turns: anyio.CapacityLimiter | None = None
 
     def routes(self) -> list[Route]:
@@ -67,12 +59,12 @@ class SignInPages:
         if form is None:
             return _too_long()
         name, password = form.get("name", ""), form.get("password", "")
-        wanted, address = form.get("next", ""), _address(request)
+        wanted, address = form.get("next", ""), sender_of(request)
 
         def refused(problem: str, status: int) -> Response:
             return _sign_in_page(next_address=wanted, name=name, problem=problem, status=status)
 
-        accounts, browser = resources.current().accounts, _browser(request)
+        accounts, browser = resources.current().accounts, browser_of(request)
 
         def verify() -> str | None:
             # Asked again in turn: of many at a time, those before may have failed meanwhile.
@@ -91,7 +83,7 @@ class SignInPages:
             return refused(BUSY, 503)
         if secret is None:
             return refused(TOO_OFTEN, 429)
-        return await self._signed_in(request, secret, safe_address(wanted))
+        return await signed_in(request, secret, wanted)
 
     async def show_link(self, request: Request) -> Response:
         """Show whom a link signs in; following it changes nothing: mail scanners do so, too."""
@@ -112,8 +104,8 @@ class SignInPages:
                 lambda: accounts.use_link(
                     secret,
                     password=None if keeps else password,
-                    browser=_browser(request),
-                    address=_address(request),
+                    browser=browser_of(request),
+                    address=sender_of(request),
                 )
             )
         except WeakPasswordError as error:
@@ -122,12 +114,12 @@ class SignInPages:
             return await self._link_page("")
         except anyio.WouldBlock:
             return await self._link_page(secret, problem=BUSY, status=503)
-        return await self._signed_in(request, session, "/")
+        return await signed_in(request, session, "/")
 
     async def _link_page(self, secret: str, problem: str = "", status: int = 200) -> Response:
         owner = await run_sync(resources.current().accounts.link_owner, secret)
         if owner is None:
-            return _page(
+            return page(
                 "message.html",
                 404,
                 title=LINK_ENDED,
@@ -135,7 +127,7 @@ class SignInPages:
                 address=SIGN_IN_PATH,
                 label="Sign in with a password",
             )
-        return _page(
+        return page(
             "link.html",
             status,
             title="Welcome",
@@ -158,67 +150,22 @@ class SignInPages:
             raise anyio.WouldBlock
         return await run_sync(work, limiter=self._turns)
 
-    async def _signed_in(self, request: Request, secret: str, wanted: str) -> Response:
-        opened = resources.current()
-        await run_sync(_take_over, opened, request.headers.get("cookie", ""), secret)
-        settings = opened.settings.sign_in
-        response = RedirectResponse(wanted, 303)
-        response.headers["set-cookie"] = session_cookie(
-            secret,
-            is_secure=settings.address.startswith("https:"),
-            lasts_s=settings.longest_hours * 3600,
-        )
-        return response
-
-
-def safe_address(wanted: str) -> str:
-    r"""Return where to go after signing in: one of our own pages, else the first one.
-
-    >>> safe_address("/documents?x=1"), safe_address("//evil.example"), safe_address("/\\evil")
-    ('/documents?x=1', '/', '/')
-    """
-    if not wanted.startswith("/") or wanted.startswith("//") or not wanted.isprintable():
-        return "/"
-    path = wanted.partition("?")[0]
-    is_page = path == "/" or path.removeprefix("/") in PAGES
-    return wanted if is_page else "/"
-
-
-def _take_over(opened: Resources, cookies: str, secret: str) -> None:
-    """End the browser's earlier session, and give an admin what it held before people signed in."""
-    accounts = opened.accounts
-    person, before = accounts.person(secret), accounts.person(cookie_value(cookies))
-    if before is not None:
-        accounts.sign_out(before.session_id, by=before.name)
-    earlier = cookie_value(cookies, EARLIER_COOKIE)
-    if person is not None and person.role is Role.ADMIN and earlier:
-        owner = "browser:" + hashlib.sha256(earlier.encode()).hexdigest()[:32]
-        accounts.adopt_conversations(owner, person)
-
 
 def _sign_in_page(
     *, next_address: str, name: str = "", problem: str = "", status: int = 200
 ) -> Response:
-    return _page(
-        "sign_in.html", status, title="Sign in", problem=problem, next=next_address, name=name
+    openid = resources.current().settings.openid
+    query = f"?{urlencode({'next': next_address})}" if next_address else ""
+    return page(
+        "sign_in.html",
+        status,
+        title="Sign in",
+        problem=problem,
+        next=next_address,
+        name=name,
+        provider=openid.label if openid.is_on else "",
+        provider_address=OPENID_START_PATH + query,
     )
-
-
-def _page(template: str, status: int, **values: object) -> Response:
-    text = _pages.get_template(template).render(style=_style(), **values)
-    return HTMLResponse(text, status, headers={"Cache-Control": "no-store"})
-
-
-@cache
-def _style() -> str:
-    template = Template((Path(__file__).parent / "assets" / "sign_in.css").read_text("utf-8"))
-    values: dict[str, str] = {}
-    for name in set(template.get_identifiers()):
-        if name.startswith("dark"):
-            values[name] = colours(name[4].lower() + name[5:])[1]
-        else:
-            values[name] = colours(name)[0]
-    return template.substitute(values)
 
 
 def _too_long() -> Response:
@@ -234,14 +181,6 @@ async def _form(request: Request) -> dict[str, str] | None:
             return None
     fields = parse_qs(body.decode("utf-8", "replace"), keep_blank_values=True)
     return {name: values[-1] for name, values in fields.items()}
-
-
-def _address(request: Request) -> str:
-    return request.client.host if request.client else ""
-
-
-def _browser(request: Request) -> str:
-    return request.headers.get("user-agent", "")
 
 
 def _sentence(message: str) -> str:

@@ -27,20 +27,27 @@ class Throttle:
     def __init__(self) -> None:
         self._limiter = MovingWindowRateLimiter(MemoryStorage())
 
-    def is_open(self, name: str, address: str) -> bool:
-        """Tell whether another attempt is let through."""
+    def is_open(self, name: str | None, address: str) -> bool:
+        """Tell whether another attempt is let through.
+
+        Args:
+            name: Whose; None where an attempt has no name to guess at, only a sender.
+            address: From where.
+        """
         return all(self._limiter.test(limit, *key) for limit, key in _keys(name, address))
 
-    def count_failure(self, name: str, address: str) -> None:
+    def count_failure(self, name: str | None, address: str) -> None:
         """Take note of an attempt that failed."""
         for limit, key in _keys(name, address):
             self._limiter.hit(limit, *key)
 
 
-def _keys(name: str, address: str) -> tuple[tuple[RateLimitItem, tuple[str, ...]], ...]:
+def _keys(name: str | None, address: str) -> tuple[tuple[RateLimitItem, tuple[str, ...]], ...]:
+    where = _network(address)
+    if name is None:
+        return ((OF_ADDRESS, ("address", where)),)
     # Names are hashed, so that none is longer than others in memory.
     who = hashlib.sha256(name_key(name.strip()).encode("utf-8", "replace")).hexdigest()
-    where = _network(address)
     return (
         (OF_BOTH, ("both", who, where)),
         (OF_BOTH_LONGER, ("both", who, where)),

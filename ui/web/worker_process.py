@@ -10,11 +10,9 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from models.backoff import Backoff
+
 _LOG = logging.getLogger(__name__)
-FIRST_PAUSE_S = 1.0
-LONGEST_PAUSE_S = 60.0
-STEADY_S = 60.0
-"""After living this long, its next death counts as the first again."""
 CLOSE_S = 20.0
 """What it may take to publish what is complete before it is killed."""
 POLL_S = 0.2
@@ -54,7 +52,7 @@ class WorkerProcess:
             self._supervisor.join()
 
     def _supervise(self) -> None:
-        pause_s = FIRST_PAUSE_S
+        backoff = Backoff()
         while not self._closing.is_set():
             started_s = time.monotonic()
             self._process = process = subprocess.Popen(self._command, stdin=subprocess.PIPE)
@@ -63,8 +61,7 @@ class WorkerProcess:
             if self._closing.is_set():
                 _end(process)
                 return
-            lived_s = time.monotonic() - started_s
-            pause_s = FIRST_PAUSE_S if lived_s > STEADY_S else min(2 * pause_s, LONGEST_PAUSE_S)
+            pause_s = backoff.died(started_s=started_s, ended_s=time.monotonic())
             _LOG.error(
                 "the ingest process ended with code %d; it starts again in %g s",
                 process.returncode,

@@ -281,3 +281,30 @@ def test_a_fact_that_the_nearest_sentence_lacks_is_proven_by_one_about_the_same(
 
     assert cited(2) == [sentences[0].text, sentences[1].text]
     assert cited(1) == []
+
+
+@pytest.mark.parametrize(
+    ("heading", "support"),
+    [("In millions | 2022", Support.SUPPORTED), ("In thousands | 2022", Support.UNSUPPORTED)],
+)
+def test_a_row_states_its_numbers_in_the_unit_of_its_table(
+    heading: str, support: Support, make_hit: Callable[..., Hit]
+) -> None:
+    embedder = FakeEmbedder()
+    hits = [make_hit("Total net sales | $117,154 | $123,945", heading=heading)]
+    sentences = read_sentences(hits, embedder)
+    shown = ShownEvidence(
+        sentences,
+        StemWeights(sentence.stems for sentence in sentences),
+        "What were the total net sales?",
+        tuple(label(hit) for hit in hits),
+    )
+    text = "Total net sales were $117,154 million."
+    assert shown.verdict(text, embedder.embed_query(text)).support is support
+
+
+def test_a_row_is_led_by_the_label_of_its_group(make_hit: Callable[..., Hit]) -> None:
+    page = "Operating income\nCloud | $11,751 | $8,978\nTotal | $26,895\n\nSales | 5"
+    sentences = read_sentences([make_hit(page)], FakeEmbedder())
+    led = [[lead.text for lead in sentence.leads] for sentence in sentences]
+    assert led == [[], ["Operating income"], ["Operating income"], []]

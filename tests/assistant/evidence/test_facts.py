@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from assistant.evidence.facts import read_facts, states_date, states_number, unstated
+from assistant.evidence.facts import in_units, read_facts, states_date, states_number, unstated
 
 
 @pytest.mark.parametrize(
@@ -67,3 +67,18 @@ def test_unstated_facts_that_differ_are_named(
 )
 def test_states_date_and_number_tell_the_kinds_apart(text: str, date: bool, number: bool) -> None:
     assert (states_date(text), states_number(text)) == (date, number)
+
+
+@pytest.mark.parametrize(
+    ("note", "claim", "missing"),
+    [
+        ("In millions | 2022", "Sales were $117,154 million.", ()),
+        ("In millions | 2022", "Sales were $117.154 billion.", ()),
+        ("In thousands | 2022", "Sales were $117,154 million.", ("117154000000$",)),
+        ("2022", "Sales were $117,154 million.", ("117154000000$",)),
+        ("In millions | 2022", "Sales were $117,154.", ()),
+    ],
+)
+def test_in_units_reads_a_row_as_its_table_counts(note, claim, missing):
+    row = in_units(read_facts("Sales | $117,154"), note)
+    assert unstated(read_facts(claim), row) == missing

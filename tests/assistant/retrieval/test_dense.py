@@ -104,3 +104,122 @@ def test_cosines_are_the_same_in_segments_with_and_without_codes() -> None:
     coded = cosines(view([matrix], np.ones(300, bool)), query, np.arange(300))
     parts = view([matrix[7:8], matrix[100:103]], np.ones(4, bool))
     assert cosines(parts, query, np.arange(4)).tolist() == coded[[7, 100, 101, 102]].tolist()
+
+
+@pytest.mark.parametrize(
+    ("least_read", "read_share", "counts", "nearness", "expected"),
+    [
+        # From the nearest on: 3, 0, 4, 1, 2 rows. The second has nothing for this reader.
+        (5, 4, [[3, 0, 2], [4, 1]], [[0.9, 0.8, 0.1], [0.7, 0.2]], [[0], [0]]),
+        (7, 4, [[3, 0, 2], [4, 1]], [[0.9, 0.8, 0.1], [0.7, 0.2]], [[0], [0]]),
+        (8, 4, [[3, 0, 2], [4, 1]], [[0.9, 0.8, 0.1], [0.7, 0.2]], [[0], [0, 1]]),
+        (99, 4, [[3, 0, 2], [4, 1]], [[0.9, 0.8, 0.1], [0.7, 0.2]], [[0, 2], [0, 1]]),
+        # Half of 28 rows: the last list is read, too.
+        (1, 2, [[3, 0, 20], [4, 1]], [[0.9, 0.8, 0.1], [0.7, 0.2]], [[0, 2], [0, 1]]),
+        # Half of 7 rows, rounded down, are 3.
+        (1, 2, [[3], [4]], [[0.9], [0.7]], [[0], []]),
+        (1, 2, [[3], [4]], [[0.7], [0.9]], [[], [0]]),
+        (1, 2, [[0, 0], [0]], [[0.7, 0.1], [0.9]], [[], []]),
+    ],
+)
+def test_lists_are_read_from_the_nearest_on_until_it_is_enough(
+    monkeypatch: pytest.MonkeyPatch,
+    least_read: int,
+    read_share: int,
+    counts: list[list[int]],
+    nearness: list[list[float]],
+    expected: list[list[int]],
+) -> None:
+    monkeypatch.setattr(dense, "LEAST_READ", least_read)
+    monkeypatch.setattr(dense, "READ_SHARE", read_share)
+    chosen = dense._nearest_lists(
+        [np.array(one) for one in counts], [np.array(one, np.float32) for one in nearness]
+    )
+    assert [one.tolist() for one in chosen] == expected
+
+
+@pytest.mark.usefixtures("_code_from_100_vectors_on")
+@pytest.mark.parametrize(
+    ("n_parts", "n", "of_each"),
+    [
+        (1, 10, 100),  # all that are wanted, LEAST_RESCORED
+        (1, 40, 120),  # RESCORED times as many as asked for
+        (2, 10, 100),  # UNEVEN times the share would be more than are wanted
+        (4, 10, 75),  # UNEVEN times the share
+        (8, 30, 37),
+        (8, 60, 67),
+        (8, 2, 37),
+        (4, 90, 202),
+        (8, 270, 303),
+    ],
+)
+def test_each_segment_gives_a_share_of_the_candidates(
+    monkeypatch: pytest.MonkeyPatch, n_parts: int, n: int, of_each: int
+) -> None:
+    asked = []
+    candidates = codes_module.Codes.candidates
+
+    def noted(self, query, lists, mask, n):
+        asked.append(n)
+        return candidates(self, query, lists, mask, n)
+
+    monkeypatch.setattr(codes_module.Codes, "candidates", noted)
+    matrix, query = vectors(1, 100 * n_parts), vectors(2, 1)[0]
+    searched = view(np.split(matrix, n_parts), np.ones(len(matrix), bool))
+    rows = best_rows(searched, query, n)
+    assert asked == [of_each] * n_parts
+    assert len(rows) == min(n, len(matrix))
+
+
+@pytest.mark.usefixtures("_code_from_100_vectors_on")
+@pytest.mark.parametrize("n", [1, 7, 50])
+def test_as_many_rows_come_back_as_candidates_are_wanted(
+    monkeypatch: pytest.MonkeyPatch, n: int
+) -> None:
+    monkeypatch.setattr(dense, "RESCORED", 1)
+    monkeypatch.setattr(dense, "LEAST_RESCORED", 1)
+    matrix, query = vectors(1, 600), vectors(2, 1)[0]
+    searched = view(np.split(matrix, 2), np.ones(len(matrix), bool))
+    assert len(best_rows(searched, query, n)) == n
+
+
+@pytest.mark.usefixtures("_code_from_100_vectors_on")
+def test_best_rows_are_found_in_segments_with_and_without_codes() -> None:
+    matrix, query = vectors(1, 230), vectors(2, 1)[0]
+    for near in (225, 5):  # in the small segment, and in the large one
+        shown = matrix.copy()
+        shown[near] = query
+        searched = view([shown[:200], shown[200:]], np.ones(230, bool))
+        assert [part.lists is None for part in searched.segments] == [False, True]
+        assert near in best_rows(searched, query, 3)
+
+
+@pytest.mark.usefixtures("_code_from_100_vectors_on")
+@pytest.mark.parametrize("n_readable", [1, 39, 40])
+def test_few_readable_rows_are_searched_exactly(
+    monkeypatch: pytest.MonkeyPatch, n_readable: int
+) -> None:
+    monkeypatch.setattr(dense, "LEAST_READ", 1)
+    monkeypatch.setattr(dense, "READ_SHARE", 1000)
+    monkeypatch.setattr(codes_module.Codes, "candidates", lambda *_: pytest.fail("codes were read"))
+    matrix, query = vectors(1, 400), vectors(2, 1)[0]
+    readable = np.zeros(400, bool)
+    readable[np.random.default_rng(3).permutation(400)[:n_readable]] = True
+    rows = best_rows(view([matrix[:200], matrix[200:]], readable), query, 10)
+    assert rows.tolist() == exact(matrix, query, readable, 10)
+
+
+def test_rows_without_vectors_are_near_to_none() -> None:
+    matrix, query = vectors(1, 5), vectors(2, 1)[0]
+    segments = [
+        build_segment(np.arange(5), matrix, [""] * 5),
+        build_segment(np.arange(5, 8), None, [""] * 3),
+    ]
+    searched = build_view(segments, np.arange(8))
+    assert best_rows(searched, query, 8).tolist() == [0, 1, 2, 3, 4]
+    found = cosines(searched, query, np.arange(8))
+    assert found.dtype == np.float64
+    assert found.tolist() == [*cosines(searched, query, np.arange(5)).tolist(), 0, 0, 0]
+    without = build_view(segments[1:], np.arange(5, 8))
+    assert best_rows(without, query, 8).tolist() == []
+    assert cosines(without, query, np.array([0, 2])).tolist() == [0, 0]

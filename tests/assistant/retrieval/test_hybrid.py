@@ -3,6 +3,7 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from assistant.access import OPERATOR, ReadableSet
@@ -11,9 +12,11 @@ from assistant.retrieval import hybrid
 from assistant.retrieval.hybrid import HybridRetriever
 from assistant.settings import RetrievalSettings
 from assistant.store.catalog import Catalog
+from assistant.store.terms import indexed_text
 from assistant.store.writer import CatalogWriter, open_writer
 from assistant.types import CollectionId
 from models.fakes import FakeEmbedder
+from models.types import FloatVector
 from tests.assistant.corpora import batch, content, open_retriever, publish
 
 
@@ -82,6 +85,19 @@ def test_retrieve_for_who_may_read_nothing_is_empty(
     assert retriever.retrieve("budget", 5, elsewhere) == ()
 
 
+def test_nothing_is_embedded_for_who_may_read_nothing(
+    writer: CatalogWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(writer, "docs", a="budget")
+    embedder = FakeEmbedder()
+    retriever = HybridRetriever(writer.catalog, embedder, RetrievalSettings())
+    monkeypatch.setattr(embedder, "embed_query", lambda _: pytest.fail("it was asked"))
+    assert retriever.index_generation == 0
+    assert retriever.retrieve("budget", 5, ReadableSet()) == ()
+    assert retriever.retrieve("budget", 0, OPERATOR) == ()
+    assert retriever.retrieve("  ", 5, OPERATOR) == ()
+
+
 def test_retrieve_of_shared_content_finds_it_once(
     writer: CatalogWriter, retriever: HybridRetriever
 ) -> None:
@@ -96,6 +112,40 @@ def test_retrieve_of_equal_bytes_under_many_names_finds_each_place_once(
     copies = {f"{i:02}.txt": content("budget rules", name=f"{i:02}") for i in range(20)}
     writer.publish(batch("docs", {**copies, "other.txt": content("other rules", name="other")}))
     assert found(retriever, "budget rules", 2) == ["00.txt", "other.txt"]
+
+
+def test_copies_take_nobodys_place_however_many_there_are(
+    writer: CatalogWriter, retriever: HybridRetriever, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hybrid, "TOLD_APART", 1)
+    copies = {f"{i:02}.txt": content("budget rules", name=f"{i:02}") for i in range(20)}
+    others = {f"other{i}.txt": content(f"other rules {i}", name="other") for i in range(3)}
+    writer.publish(batch("docs", copies | others))
+    for top_k in (1, 2, 3, 4):
+        hits = retriever.retrieve("budget rules", top_k, OPERATOR)
+        assert [hit.rank for hit in hits] == list(range(1, top_k + 1))
+        assert hits[0].document.document == "00.txt"
+        assert len({hit.chunk.text for hit in hits}) == top_k
+
+
+def test_hits_are_no_more_than_asked_for_where_many_tie(
+    writer: CatalogWriter, retriever: HybridRetriever
+) -> None:
+    publish(writer, "docs", **dict.fromkeys("abcde", "budget rules"))
+    view = retriever._view(OPERATOR)
+    vector = FakeEmbedder().embed_query("rules")
+    candidates = retriever._candidates(view, "rules", vector, 2)
+    hits = retriever._hits(candidates, 2, OPERATOR)
+    assert hits is not None
+    assert [hit.rank for hit in hits] == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("n", "expected"),
+    [(1, [2]), (2, [0, 2]), (3, [0, 1, 2, 3]), (5, [0, 1, 2, 3, 4]), (9, [0, 1, 2, 3, 4])],
+)
+def test_best_come_with_all_that_tie_with_the_last(n: int, expected: list[int]) -> None:
+    assert hybrid._best_with_ties(np.array([0.5, 0.2, 0.9, 0.2, 0.1]), n) == expected
 
 
 def test_retrieve_notices_what_another_writer_published(
@@ -138,17 +188,25 @@ def test_retrieve_from_a_catalog_that_contradicts_itself_ends(
 ) -> None:
     publish(writer, "docs", a="budget rules")
     monkeypatch.setattr(Catalog, "chunks", lambda *_: {})
-    with pytest.raises(IndexDamagedError, match="kept disappearing"):
+    with pytest.raises(IndexDamagedError) as refused:
         retriever.retrieve("budget", 1, OPERATOR)
+    assert str(refused.value) == (
+        "cannot search: documents kept disappearing meanwhile; "
+        "rebuild the index from the catalog with `plinth doctor --repair`"
+    )
 
 
-@pytest.mark.parametrize(("bound", "value"), [("KEPT_VIEWS", 2), ("KEPT_ROWS", 2)])
+@pytest.mark.parametrize(
+    ("bound", "value", "n_kept"),
+    [("KEPT_VIEWS", 2, 2), ("KEPT_ROWS", 2, 2), ("KEPT_ROWS", 0, 1)],
+)
 def test_views_of_many_readers_are_bounded(
     writer: CatalogWriter,
     retriever: HybridRetriever,
     monkeypatch: pytest.MonkeyPatch,
     bound: str,
     value: int,
+    n_kept: int,
 ) -> None:
     monkeypatch.setattr(hybrid, bound, value)
     publish(writer, "docs", a="budget")
@@ -156,8 +214,59 @@ def test_views_of_many_readers_are_bounded(
     for other in range(2, 6):
         readable = ReadableSet(collections=frozenset({docs, CollectionId(other)}))
         assert len(retriever.retrieve("budget", 1, readable)) == 1
-    assert len(retriever._views) == 2
+    assert len(retriever._views) == n_kept
     assert found(retriever, "budget") == ["a.txt"]
+
+
+def test_the_view_used_longest_ago_goes_first(
+    writer: CatalogWriter, retriever: HybridRetriever, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hybrid, "KEPT_VIEWS", 2)
+    publish(writer, "docs", a="budget")
+    docs = writer.catalog.people.collection_id("docs", OPERATOR)
+    only = ReadableSet(collections=frozenset({docs}))
+    other = ReadableSet(collections=frozenset({docs, CollectionId(99)}))
+    for readable in (OPERATOR, only, OPERATOR, other):
+        assert len(retriever.retrieve("budget", 1, readable)) == 1
+    assert list(retriever._views) == [OPERATOR, other]
+    kept = retriever._views[OPERATOR]
+    found(retriever, "budget")
+    assert retriever._views[OPERATOR] is kept
+
+
+def test_a_kept_view_is_given_to_nobody_else(
+    writer: CatalogWriter, retriever: HybridRetriever
+) -> None:
+    writer.people.add_collection("board")
+    publish(writer, "docs", a="budget of all")
+    publish(writer, "board", b="budget of the board")
+    collections = writer.catalog.people.collections()
+    sets = {
+        one.name: ReadableSet(collections=frozenset({one.collection_id})) for one in collections
+    }
+    for _ in range(2):
+        assert found(retriever, "budget") == ["a.txt", "b.txt"]
+        for name, path in (("docs", "a.txt"), ("board", "b.txt")):
+            hits = retriever.retrieve("budget", 5, sets[name])
+            assert [hit.document.document for hit in hits] == [path]
+        assert retriever.retrieve("budget", 5, ReadableSet()) == ()
+
+
+def test_hits_are_numbered_from_one_with_both_scores(
+    writer: CatalogWriter, retriever: HybridRetriever
+) -> None:
+    lines = {f"d{i}": f"budget {'travel ' * i}rules" for i in range(4)}
+    publish(writer, "docs", **lines)
+    hits = retriever.retrieve("travel budget", 3, OPERATOR)
+    assert [hit.rank for hit in hits] == [1, 2, 3]
+    assert [hit.score for hit in hits] == sorted((hit.score for hit in hits), reverse=True)
+    weight = RetrievalSettings().dense_weight
+    for hit in hits:
+        assert isinstance(hit.score, float)
+        assert -1 <= hit.dense <= 1
+        assert 0 < hit.lexical <= 1
+        fused = weight * max(0.0, hit.dense) + (1 - weight) * hit.lexical
+        assert hit.score == pytest.approx(fused)
 
 
 def test_retrieve_from_many_threads_beside_a_writer_never_mixes_generations(
@@ -184,3 +293,26 @@ def test_retrieve_from_many_threads_beside_a_writer_never_mixes_generations(
         for thread in threads:
             thread.join()
     assert wrong == []
+
+
+@pytest.mark.parametrize(
+    ("factor", "expected"),
+    [
+        (-1.0, 0.0),  # the opposite of what was asked is no worse than having nothing to do with it
+        (1.25, 1.0),  # and nothing is nearer than the same, however it was rounded
+        (0.5, 0.5),
+    ],
+)
+def test_the_dense_part_of_a_score_lies_between_0_and_1(
+    writer: CatalogWriter, factor: float, expected: float
+) -> None:
+    class Scaled(FakeEmbedder):
+        def embed_query(self, text: str) -> FloatVector:
+            return self.embed_documents([indexed_text("A", "", text)])[0] * np.float32(factor)
+
+    publish(writer, "docs", a="budget")
+    retriever = HybridRetriever(writer.catalog, Scaled(), RetrievalSettings())
+    (hit,) = retriever.retrieve("budget", 1, OPERATOR)
+    assert hit.dense == pytest.approx(factor)
+    weight = RetrievalSettings().dense_weight
+    assert hit.score == pytest.approx(weight * expected + (1 - weight) * hit.lexical)

@@ -43,6 +43,23 @@ def test_score_fractions_of_two_chunks_are_as_worked_by_hand() -> None:
     assert scores == pytest.approx([math.log(2) * 2.2 / 1.9 / most, 0])
 
 
+def test_score_fractions_add_up_the_terms_that_a_chunk_holds() -> None:
+    # Lengths 2, 1, 1, mean 4/3. apple and pear: df 2 of N 3, idf ln(1 + 1.5/2.5) = ln 1.6 each,
+    # so that each is half of the most. The norm of the first is 1.2 · (0.25 + 0.75 · 2/(4/3)) =
+    # 1.65, of the others 1.2 · (0.25 + 0.75 · 1/(4/3)) = 0.975.
+    scores = scores_of(view(["apple pear", "apple"], ["pear"]), ["appl", "pear"])
+    assert scores == pytest.approx([1 / 2.65, 0.5 / 1.975, 0.5 / 1.975])
+
+
+def test_score_fractions_of_single_words_are_as_worked_by_hand() -> None:
+    # Both lengths and their mean are 1: 2.2 / (1 + 1.2) is 1 of at most 2.2.
+    assert scores_of(view(["apple", "pear"]), ["appl"]) == pytest.approx([1 / 2.2, 0])
+    # Without a word there is no mean length to speak of.
+    assert scores_of(view(["the", "apple"]), ["appl"]) == pytest.approx(
+        [0, 1 / (1 + 1.2 * (0.25 + 0.75))]
+    )
+
+
 def test_score_fractions_ignore_unreadable_chunks() -> None:
     mixed = view(["apple pie", "apple apple"], ["pear", "apple"], readable=[1, 3])
     alone = view(["apple pie", "pear"])

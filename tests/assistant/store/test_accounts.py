@@ -10,9 +10,9 @@ from assistant.errors import SignInRefusedError, UnknownNameError, WeakPasswordE
 from assistant.settings import SignInSettings
 from assistant.store.accounts import Accounts
 from assistant.store.audit import AuditLog
-from assistant.store.database import Database
 from assistant.store.types import AuditAction, SignInWay
 from assistant.store.writer import CatalogWriter
+from tests.assistant.catalogs import database_of, held
 
 PASSWORD = "three plain words"
 SETTINGS = SignInSettings(idle_hours=1, longest_hours=10, link_hours=2)
@@ -39,11 +39,10 @@ def accounts(writer: CatalogWriter, data_dir: Path, clock: Clock):
     writer.people.grant("docs", "staff")
     writer.people.add_user("Ann", groups=["staff"])
     writer.people.add_user("Bob")
-    database = Database(data_dir / "catalog.sqlite")
-    opened = Accounts(database, AuditLog(database, data_dir / "audit.json"), SETTINGS, clock)
-    opened.set_password("Ann", PASSWORD, by="test")
-    yield opened
-    database.close()
+    with database_of(data_dir) as database:
+        opened = Accounts(database, AuditLog(database, data_dir / "audit.json"), SETTINGS, clock)
+        opened.set_password("Ann", PASSWORD, by="test")
+        yield opened
 
 
 def sign_in(accounts: Accounts, name: str = "Ann", password: str = PASSWORD) -> str:
@@ -207,9 +206,10 @@ def test_weak_passwords_are_refused(accounts: Accounts, password: str) -> None:
 def test_no_secret_is_stored(accounts: Accounts, data_dir: Path) -> None:
     link = accounts.make_link("Bob", by="test")
     session = sign_in(accounts)
-    held = b"".join(path.read_bytes() for path in data_dir.glob("**/*") if path.is_file())
+    stored = held(data_dir)
+    assert b"Firefox" in stored
     for secret in (link, session, PASSWORD):
-        assert secret.encode() not in held
+        assert secret.encode() not in stored
 
 
 def test_is_password_of_checks_without_signing_in(accounts: Accounts) -> None:

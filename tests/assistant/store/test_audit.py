@@ -4,14 +4,13 @@ import json
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
 
 from assistant.access import OPERATOR, OPERATOR_NAME
 from assistant.errors import UnknownNameError
 from assistant.store.audit import AuditLog
-from assistant.store.database import Database
 from assistant.store.types import AuditAction
 from assistant.store.writer import CatalogWriter
+from tests.assistant.catalogs import alter
 from tests.assistant.corpora import publish
 
 
@@ -28,11 +27,7 @@ def tamper(data_dir: Path):
     """Change the log behind the program's back."""
 
     def run(*statements: str) -> None:
-        database = Database(data_dir / "catalog.sqlite")
-        with database.writing() as session:
-            for statement in statements:
-                session.execute(text(statement))
-        database.close()
+        alter(data_dir, *statements)
 
     return run
 
@@ -128,12 +123,19 @@ def test_changes_are_recorded_with_who_made_them(writer: CatalogWriter) -> None:
 
 
 def test_what_is_done_stays_done_where_the_anchor_cannot_be_written(
-    writer: CatalogWriter, data_dir: Path
+    writer: CatalogWriter, data_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (data_dir / "audit.json").unlink()
     (data_dir / "audit.json").mkdir()
     writer.people.add_group("staff")
     assert [one.name for one in writer.catalog.people.groups()] == ["staff"]
     (data_dir / "audit.json").rmdir()
+
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError("no")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("assistant.store.audit.ProcessLock", refuse)
+        writer.people.add_group("board")
     writer.people.add_group("night")
     assert writer.catalog.audit.problems() == ()

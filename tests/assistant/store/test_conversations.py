@@ -1,16 +1,21 @@
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from assistant.access import OPERATOR, ReadableSet
 from assistant.errors import UnknownNameError
 from assistant.reply_json import REMOVED
+from assistant.store import conversations as conversations_module
+from assistant.store.rows import TurnDocumentRow
 from assistant.store.types import Feedback
 from assistant.store.writer import CatalogWriter
 from assistant.types import DocumentId
+from tests.assistant.catalogs import held
 from tests.assistant.corpora import publish
 
 SECRET = "Salaries rise by nine percent."
@@ -58,39 +63,86 @@ def test_turns_are_kept_in_order_with_feedback(
     assert (first.question, first.reply) == ("What rises?", reply)
     assert (first.feedback, first.comment) == (Feedback.UNHELPFUL, "too short")
     assert (second.question, second.feedback) == ("By how much?", None)
+    assert first.turn_id == turn < second.turn_id
+    assert datetime.now(UTC) - datetime.fromisoformat(first.asked_at) < timedelta(hours=1)
     conversations.give_feedback(turn, "ann", None)
-    assert conversations.turns(key, "ann", OPERATOR)[0].feedback is None
+    first, second = conversations.turns(key, "ann", OPERATOR)
+    assert (first.feedback, first.comment, second.feedback) == (None, "", None)
 
 
 def test_list_names_an_owners_conversations_latest_first(
-    writer: CatalogWriter, stored: tuple[str, str]
+    writer: CatalogWriter, stored: tuple[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     conversations = writer.catalog.conversations
+    monkeypatch.setattr(conversations_module, "now", lambda: "2024-02-29T00:00:00+00:00")
     old, _ = conversations.add_turn(None, "ann", "Old?", reply_of(stored[0]))
     new, _ = conversations.add_turn(None, "ann", "New?", reply_of(stored[0]))
     conversations.add_turn(None, "ben", "Other?", reply_of(stored[0]))
-    listed = conversations.list("ann")
-    assert [(one.conversation_id, one.title, one.n_turns) for one in listed] == [
-        (new, "New?", 1),
-        (old, "Old?", 1),
-    ]
+
+    def listed() -> list[tuple[str, str, int]]:
+        found = conversations.list("ann")
+        return [(one.conversation_id, one.title, one.n_turns) for one in found]
+
+    assert listed() == [(new, "New?", 1), (old, "Old?", 1)]  # in the same second
+    later = "2999-01-01T00:00:00+00:00"
+    monkeypatch.setattr(conversations_module, "now", lambda: later)
+    conversations.add_turn(old, "ann", "More?", reply_of(stored[0]))
+    assert listed() == [(old, "Old?", 2), (new, "New?", 1)]
+    assert conversations.list("ann")[0].updated_at == later
+
+
+def test_list_of_conversations_of_one_second_goes_by_their_turns(
+    writer: CatalogWriter, stored: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    conversations = writer.catalog.conversations
+    monkeypatch.setattr(conversations_module, "now", lambda: "2024-02-29T00:00:00+00:00")
+    keys = [conversations.add_turn(None, "ann", "Why?", reply_of())[0] for _ in range(6)]
+    conversations.add_turn(keys[2], "ann", "And?", reply_of())
+    latest_first = [keys[2], keys[5], keys[4], keys[3], keys[1], keys[0]]
+    assert [one.conversation_id for one in conversations.list("ann")] == latest_first
+
+
+def test_title_is_the_beginning_of_the_first_question(
+    writer: CatalogWriter, stored: tuple[str, str]
+) -> None:
+    conversations = writer.catalog.conversations
+    question = "What " * 100
+    key, _ = conversations.add_turn(None, "ann", question, reply_of(stored[0]))
+    conversations.add_turn(key, "ann", "And?", reply_of(stored[0]))
+    assert conversations.list("ann")[0].title == question[:80]
+    first, _ = conversations.turns(key, "ann", OPERATOR)
+    assert (first.question, first.comment) == (question, "")
 
 
 def test_conversation_of_somebody_else_is_unknown(
     writer: CatalogWriter, stored: tuple[str, str]
 ) -> None:
     conversations = writer.catalog.conversations
-    key, turn = conversations.add_turn(None, "ann", "What rises?", reply_of(stored[0]))
-    with pytest.raises(UnknownNameError):
+    key, _ = conversations.add_turn(None, "ann", "What rises?", reply_of(stored[0]))
+    with pytest.raises(UnknownNameError) as refused:
         conversations.turns(key, "ben", OPERATOR)
+    assert str(refused.value) == f"no conversation {key!r}; it may have been deleted"
+    with pytest.raises(UnknownNameError):
+        conversations.turns("made up", "ann", OPERATOR)
     with pytest.raises(UnknownNameError):
         conversations.add_turn(key, "ben", "And?", reply_of(stored[0]))
     with pytest.raises(UnknownNameError):
-        conversations.give_feedback(turn, "ben", Feedback.HELPFUL)
-    with pytest.raises(UnknownNameError):
-        conversations.give_feedback(turn + 99, "ann", Feedback.HELPFUL)
-    with pytest.raises(UnknownNameError):
         conversations.delete(key, "ben")
+    assert conversations.list("ben") == ()
+    assert len(conversations.turns(key, "ann", OPERATOR)) == 1
+
+
+def test_rating_somebody_elses_turn_says_the_same_as_rating_none(
+    writer: CatalogWriter, stored: tuple[str, str]
+) -> None:
+    conversations = writer.catalog.conversations
+    key, turn = conversations.add_turn(None, "ann", "What rises?", reply_of(stored[0]))
+    for turn_id, owner in ((turn, "ben"), (turn + 99, "ann"), (turn + 99, "ben")):
+        with pytest.raises(UnknownNameError) as refused:
+            conversations.give_feedback(turn_id, owner, Feedback.HELPFUL)
+        assert str(refused.value) == f"no turn {turn_id}; it may have been deleted"
+    (stored_turn,) = conversations.turns(key, "ann", OPERATOR)
+    assert stored_turn.feedback is None
 
 
 def test_turns_leave_out_what_their_owner_may_not_read_any_more(
@@ -124,8 +176,24 @@ def test_deleting_a_document_takes_its_text_out_of_stored_replies_and_the_file(
     writer.delete_document(writer.catalog.list_documents(OPERATOR)[0].document_id)
     (turn,) = conversations.turns(key, "ann", OPERATOR)
     assert turn.reply["answer"] == REMOVED
-    held = b"".join(path.read_bytes() for path in data_dir.glob("catalog.sqlite*"))
-    assert SECRET.encode() not in held
+    assert SECRET.encode() not in held(data_dir)
+
+
+def test_deleting_a_document_forgets_which_replies_showed_it(
+    writer: CatalogWriter, stored: tuple[str, str]
+) -> None:
+    conversations = writer.catalog.conversations
+    _, both = conversations.add_turn(None, "ann", "What rises?", reply_of(*stored))
+    _, other = conversations.add_turn(None, "ben", "What falls?", reply_of(stored[1]))
+
+    def shown() -> set[tuple[int, str]]:
+        with writer.catalog._database.reading() as session:
+            rows = session.scalars(select(TurnDocumentRow))
+            return {(row.turn_id, row.document_id) for row in rows}
+
+    assert shown() == {(both, stored[0]), (both, stored[1]), (other, stored[1])}
+    writer.delete_document(DocumentId(stored[0]))
+    assert shown() == {(both, stored[1]), (other, stored[1])}
 
 
 def test_deleting_a_conversation_leaves_nothing_of_it(
@@ -135,8 +203,7 @@ def test_deleting_a_conversation_leaves_nothing_of_it(
     key, _ = conversations.add_turn(None, "ann", "What rises?", reply_of(stored[0]))
     conversations.delete(key, "ann")
     assert conversations.list("ann") == ()
-    held = b"".join(path.read_bytes() for path in data_dir.glob("catalog.sqlite*"))
-    assert SECRET.encode() not in held
+    assert SECRET.encode() not in held(data_dir)
 
 
 @pytest.mark.parametrize("how", ["unreadable", "deleted"])

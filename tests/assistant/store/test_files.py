@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from assistant.errors import StoreError
 from assistant.store import files
-from assistant.store.files import is_intact, total_bytes, write_durably
+from assistant.store.files import is_intact, said_of_disk, total_bytes, write_durably
 
 
 @pytest.fixture
@@ -89,3 +90,16 @@ def test_is_intact_of_a_file_removed_meanwhile_says_that_it_is_gone(
 def test_total_bytes_leaves_out_what_is_gone(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"123")
     assert total_bytes([tmp_path / "a", tmp_path / "gone"]) == 3
+
+
+def test_said_of_disk_names_the_file_or_the_folder(tmp_path: Path) -> None:
+    missing = tmp_path / "missing"
+    with (
+        pytest.raises(StoreError, match=r"missing.*No such file.*check the disk"),
+        said_of_disk(tmp_path),
+    ):
+        missing.read_bytes()
+    with pytest.raises(StoreError, match=str(tmp_path)), said_of_disk(tmp_path):
+        raise OSError(28, "No space left on device")
+    with pytest.raises(FileNotFoundError), said_of_disk(tmp_path, passing=(FileNotFoundError,)):
+        missing.read_bytes()

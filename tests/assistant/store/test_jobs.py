@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from assistant.errors import NameTakenError, UnknownNameError
-from assistant.store import jobs as jobs_module
+from assistant.store import job_rows
 from assistant.store.catalog import open_catalog
 from assistant.store.jobs import Jobs
 from assistant.store.types import Job, JobFile, JobKind, JobState
@@ -146,6 +146,19 @@ def test_finish_is_done_when_every_file_has_an_outcome(jobs: Jobs) -> None:
     assert (job.state, job.error, job.n_attempts) == (DONE, None, 0)
     assert job.n_bytes_done == job.n_bytes == 100
     assert job.finished_at is not None
+
+
+def test_what_takes_long_is_told_while_it_does(jobs: Jobs) -> None:
+    doing = "reading scanned page 3 of 12 of a"
+    for end in (jobs.finish, jobs.pause):
+        job_id = begun(jobs)
+        jobs.report_bytes(job_id, 100, 40, doing=doing)
+        assert jobs.get(job_id).doing == doing
+        end(job_id)
+        assert jobs.get(job_id).doing == ""
+    jobs.report_bytes(job_id, 100, 40, doing=doing)
+    jobs.report_bytes(job_id, 100, 60)
+    assert jobs.get(job_id).doing == ""
 
 
 def test_finish_waits_when_files_came_meanwhile_however_often(jobs: Jobs) -> None:
@@ -336,7 +349,7 @@ def test_recover_forgets_changes_that_are_long_over(
 ) -> None:
     long_ago = (datetime.now(UTC) - timedelta(hours=2)).isoformat(timespec="seconds")
     with monkeypatch.context() as patch:
-        patch.setattr(jobs_module, "now", lambda: long_ago)
+        patch.setattr(job_rows, "now", lambda: long_ago)
         jobs.finish(begun(jobs, JobKind.CHANGE))
         upload = begun(jobs)
         jobs.finish(upload)

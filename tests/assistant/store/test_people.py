@@ -63,6 +63,44 @@ def test_collection_id_is_hidden_from_who_may_not_read_it(people: CatalogWriter)
     with pytest.raises(UnknownNameError) as missing:
         people.catalog.people.collection_id("nonex", ann)
     assert str(unreadable.value).replace("board", "nonex") == str(missing.value)
+    assert str(missing.value) == "no collection 'nonex' that you may read; check its name"
+
+
+def test_collection_id_is_known_by_a_single_document_in_it(people: CatalogWriter) -> None:
+    people.people.add_collection("plans")
+    for name in ("board", "plans"):
+        publish(people, name, **{f"of_{name}": "words"})
+    (pay,) = people.catalog.list_documents(OPERATOR, "board")
+    people.people.grant_document(pay.document_id, "staff")
+    ann = people.catalog.people.readable_set("ann")
+    board = people.catalog.people.collection_id("board", OPERATOR)
+    assert people.catalog.people.collection_id("board", ann) == board
+    for name in ("plans", "nonex"):
+        with pytest.raises(UnknownNameError):
+            people.catalog.people.collection_id(name, ann)
+    with pytest.raises(UnknownNameError):
+        people.catalog.people.collection_id("nonex", OPERATOR)
+
+
+def test_grants_of_other_groups_and_to_other_people_do_not_count(people: CatalogWriter) -> None:
+    publish(people, "board", pay="one")
+    (pay,) = people.catalog.list_documents(OPERATOR, "board")
+    people.people.add_group("night")
+    people.people.change_user("eve", groups=["night"])
+    people.people.grant("board", "night")
+    people.people.grant_document(pay.document_id, "night")
+    docs, board = (
+        people.catalog.people.collection_id(name, OPERATOR) for name in ("docs", "board")
+    )
+    readable = people.catalog.people.readable_set
+    assert readable("ann") == ReadableSet(collections=frozenset({docs}))
+    assert readable("eve") == ReadableSet(
+        collections=frozenset({board}), documents=frozenset({pay.document_id})
+    )
+    people.people.change_user("ann", groups=["staff", "night"])
+    assert readable("ann") == ReadableSet(
+        collections=frozenset({docs, board}), documents=frozenset({pay.document_id})
+    )
 
 
 def test_within_unreadable_collection_is_empty(people: CatalogWriter) -> None:

@@ -10,18 +10,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from sqlalchemy import create_engine, text
 
 from assistant.access import OPERATOR
 from assistant.errors import IndexMismatchError, StoreError
 from assistant.store import index as index_module
-from assistant.store.catalog import open_catalog
-from assistant.store.database import Database
-from assistant.store.migrations.upgrade import upgrade
 from assistant.store.terms import indexed_text
 from assistant.store.types import PublishBatch, StoredChunk
 from assistant.store.writer import CatalogWriter, open_writer
-from assistant.types import ChunkId
 from models.types import FloatMatrix
 from tests.assistant.corpora import EMBEDDER, batch, content, open_retriever, publish
 
@@ -265,51 +260,3 @@ def test_killed_in_either_stage_nothing_is_lost_or_doubled(
         assert all(has_vectors for has_vectors, _ in segment_sizes(writer))
         assert writer.catalog.problems() == ()
     assert set(scores(data_dir, "words")) == {"second words", *new}
-
-
-def test_migrate_from_0003_keeps_vectors_checks_and_spent_ids(tmp_path: Path) -> None:
-    vector = EMBEDDER.embed_documents(["Guide\nOld words."])[0].astype("<f4").tobytes()
-    engine = create_engine(f"sqlite:///{tmp_path / 'catalog.sqlite'}")
-    with engine.begin() as connection:
-        upgrade(connection, "0003")
-        for row in (
-            "collections (id, name) VALUES (1, 'docs')",
-            "sources VALUES (1, 1, '/files')",
-            "contents VALUES "
-            f"(1, '{'a' * 64}', 'r1', '', 'Guide', NULL, 'text/plain', 10, '[]', 1, 1, "
-            f"'{FINGERPRINT}')",
-            "pages VALUES (1, 0, 1, 'Old words.')",
-            "documents VALUES ('d1', 1, 'a.txt', 1)",
-            "document_versions VALUES ('d1', 1, 1, '2026-01-02T03:04:05+00:00')",
-            f"generations VALUES (1, '2026-01-02T03:04:05+00:00', '{FINGERPRINT}')",
-            f"segments VALUES (1, '{'b' * 64}', '{'c' * 64}', 1)",
-        ):
-            connection.execute(text(f"INSERT INTO {row}"))
-        for chunk_id in (1, 7):  # the second one is deleted, and its id must not come again
-            connection.execute(
-                text("INSERT INTO chunks VALUES (:id, 1, 0, :start, 10, '', :vector)"),
-                {"id": chunk_id, "start": chunk_id - 1, "vector": vector},
-            )
-        connection.execute(text("DELETE FROM chunks WHERE id = 7"))
-    engine.dispose()
-    with open_writer(tmp_path) as writer:
-        writer.rebuild_index()
-        assert writer.catalog.problems() == ()
-        assert segment_sizes(writer) == [(True, 1)]
-        writer.publish(texts_only(b="New words."))
-        (waiting,) = writer.catalog.unembedded(FINGERPRINT, limit=5)
-        assert waiting.chunk_id == ChunkId(8)
-        embed(writer)
-        assert writer.catalog.n_unembedded() == 0
-    with open_retriever(tmp_path) as retriever:
-        assert {hit.chunk.text for hit in retriever.retrieve("words", 5, OPERATOR)} == {
-            "Old words.",
-            "New words.",
-        }
-    database = Database(tmp_path / "catalog.sqlite")
-    wrong_span = "UPDATE chunks SET span_start = 20 WHERE id = 1"
-    with pytest.raises(StoreError, match="ck_chunks_span"), database.writing() as session:
-        session.execute(text(wrong_span))
-    database.close()
-    with open_catalog(tmp_path) as catalog:
-        assert catalog.problems() == ()

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from assistant.store import codes as codes_module
 from assistant.store import vectors as vectors_module
-from assistant.store.codes import load_faiss, one_thread, products
+from assistant.store.codes import Codes, load_faiss, one_thread, products
 from assistant.store.vectors import Vectors, build_vectors, map_vectors, vectors_to_bytes
 
 DIM = 32
@@ -90,10 +90,17 @@ def test_candidates_are_readable_rows_of_the_lists_asked_for(seed: int, share, n
     lists = np.argsort(-near)[: 1 + seed % len(near)]
     allowed = readable & np.isin(vectors.codes.list_of, lists)
     mask = vectors.codes.mask(readable)
-    rows, scores = vectors.codes.candidates(query, lists, near[lists], mask, n)
+    rows, scores = vectors.codes.candidates(query, lists, mask, n)
     assert len(rows) == len(set(rows.tolist())) == min(n, allowed.sum()) == len(scores)
     assert allowed[rows].all()
     assert vectors.codes.count(readable)[lists].sum() == allowed.sum()
+
+
+def test_count_has_a_number_for_every_list_also_the_last_ones() -> None:
+    list_of = np.array([0, 2, 2, 1], dtype=np.int32)
+    codes = Codes(None, np.zeros((4, DIM), np.float32), list_of)
+    assert codes.count(np.array([True, True, True, False])).tolist() == [1, 0, 2, 0]
+    assert codes.count(np.zeros(4, bool)).tolist() == [0, 0, 0, 0]
 
 
 def test_one_thread_gives_back_what_was_set() -> None:

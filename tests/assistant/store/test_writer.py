@@ -126,6 +126,26 @@ def test_publish_with_another_recipe_is_the_same_version(writer: CatalogWriter) 
     assert writer.catalog.known_files("docs", SOURCE)["a.txt"].recipe == "r2"
 
 
+def test_documents_belong_to_the_batch_that_brought_their_version(data_dir: Path) -> None:
+    def batches(of: CatalogWriter) -> dict[str, str]:
+        _, ids = of.catalog.live_chunk_ids(OPERATOR)
+        found = of.catalog.chunks(map(ChunkId, ids.tolist()), OPERATOR).values()
+        return {one.document.document: one.document.batch for one in found}
+
+    with open_writer(data_dir) as writer:
+        writer.people.add_collection("docs")
+        publish(writer, "docs", a="one", b="two")
+        publish(writer, "docs", c="three")
+        first = batches(writer)
+    assert len(set(first.values())) == 1
+    assert "" not in first.values()
+    with open_writer(data_dir) as writer:
+        publish(writer, "docs", a="one", b="changed")
+        second = batches(writer)
+    assert (second["a.txt"], second["c.txt"]) == (first["a.txt"], first["c.txt"])
+    assert second["b.txt"] != first["b.txt"]
+
+
 def test_publish_into_unknown_collection_is_refused(writer: CatalogWriter) -> None:
     with pytest.raises(UnknownNameError, match="no collection 'other'"):
         publish(writer, "other", a="one")

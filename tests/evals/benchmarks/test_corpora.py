@@ -68,3 +68,11 @@ def test_day_of_questions_stays_with_a_document_for_some_questions() -> None:
     for start in range(0, 18, 3):
         assert len({question[1] for question in day.questions[start : start + 3]}) == 1
     assert len({question[1] for question in day.questions}) == 3
+
+
+def test_day_of_questions_takes_from_others_what_a_part_has_too_few_of() -> None:
+    few = Asked(name="f", folders=(Path("f"),), questions=("f00",), topics=(("f00",),))
+    day = day_of_questions(
+        [part("a"), few, part("b")], n_topics=3, n_questions=21, in_a_row=3, seed=3
+    )
+    assert sorted(question[0] for question in day.questions) == ["a"] * 10 + ["b"] * 10 + ["f"]

@@ -3,15 +3,14 @@ import json
 import queue
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
-from ingest.parsing import child
+from ingest.parsing import child, confinement
 from ingest.parsing.document_json import document_from_json
+from ingest.parsing.input_copy import InputCopy
+from ingest.parsing.sandbox import child_environment
 from ingest.settings import IngestSettings
-
-PROJECT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture
@@ -19,15 +18,25 @@ def path(make_text):
     return make_text("a.txt", "Twelve weeks are paid.")
 
 
-def test_serve_answers_in_turn_until_an_empty_request(path, tmp_path, limits):
+def ignore(_number, _of):
+    pass
+
+
+def request(suffix):
+    return json.dumps({"suffix": suffix, "reads_scans": True})
+
+
+def test_serve_answers_in_turn_until_an_empty_request(path, limits):
     requests = queue.SimpleQueue()
-    for request in (json.dumps(str(path)), json.dumps(str(tmp_path)), ""):
-        requests.put(request)
+    for line in (request(".txt"), request(".md"), ""):
+        requests.put(line)
     replies = io.StringIO()
-    child.serve(requests, replies, limits)
-    first, second = map(json.loads, replies.getvalue().splitlines())
-    assert document_from_json(first["document"]).pages[0].text == "Twelve weeks are paid."
-    assert second["reason"] == "unreadable"
+    child.serve(requests, replies, path, limits)
+    documents = [
+        document_from_json(json.loads(line)["document"]) for line in replies.getvalue().splitlines()
+    ]
+    assert [document.pages[0].text for document in documents] == ["Twelve weeks are paid."] * 2
+    assert [document.media_type for document in documents] == ["text/plain", "text/markdown"]
 
 
 @pytest.mark.parametrize(
@@ -41,11 +50,11 @@ def test_serve_answers_in_turn_until_an_empty_request(path, tmp_path, limits):
 def test_answer_turns_any_failure_into_a_rejection_without_document_text(
     path, limits, monkeypatch, error, reason
 ):
-    def fail(*args):
+    def fail(*args, **options):
         raise error
 
     monkeypatch.setattr(child, "parse_file", fail)
-    reply = json.loads(child.answer(path, limits))
+    reply = json.loads(child.answer(path, ".txt", limits, ignore))
     assert reply["reason"] == reason
     assert "secret" not in reply["detail"]
 
@@ -53,7 +62,7 @@ def test_answer_turns_any_failure_into_a_rejection_without_document_text(
 def test_limit_memory_sets_the_address_space(monkeypatch):
     limits = []
     monkeypatch.setattr("resource.setrlimit", lambda _, limit: limits.append(limit))
-    child.limit_memory(10**9)
+    confinement.limit_memory(10**9)
     assert limits[0][0] == limits[0][1] > 10**9
 
 
@@ -63,18 +72,25 @@ def test_settings_survive_the_command_line():
 
 
 def test_main_answers_requests_and_ends_with_its_input(path, limits):
-    requests = f"{json.dumps(str(path))}\n"
-    with subprocess.Popen(
-        [sys.executable, "-m", "ingest.parsing.child", limits.model_dump_json()],
-        cwd=PROJECT,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as process:
+    with (
+        InputCopy() as copy,
+        subprocess.Popen(
+            [
+                *(sys.executable, "-P", "-m", "ingest.parsing.child"),
+                *(limits.model_dump_json(), str(copy.descriptor)),
+            ],
+            pass_fds=(copy.descriptor,),
+            env=child_environment(),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        ) as process,
+    ):
+        copy.fill(path, limits)
         assert process.stdout is not None
         assert process.stdin is not None
         assert process.stdout.readline() == child.READY
-        process.stdin.write(requests)
+        process.stdin.write(request(".txt") + "\n")
         process.stdin.flush()
         assert "document" in json.loads(process.stdout.readline())
         process.stdin.close()

@@ -56,16 +56,13 @@ def test_workbook_gives_a_page_for_each_sheet_with_text(workbook, tmp_path, limi
     workbook.active.append(["Basic", 10])
     workbook.create_sheet("Empty")
     workbook.create_sheet("Notes").append(["Only this."])
-    hidden = workbook.create_sheet("Hidden")
-    hidden.append(["secret"])
-    hidden.sheet_state = "hidden"
     document = parsed(workbook, tmp_path, limits)
     assert [page.text for page in document.pages] == [
         "Benefits\n\nPlan | Cost\nBasic | 10",
         "Notes\n\nOnly this.",
     ]
     assert [row.header for row in document.pages[0].table_rows] == ["Plan | Cost"]
-    assert document.flags == ("hidden-sheets-skipped",)
+    assert document.flags == ()
     assert document.title == "Benefits"
 
 

@@ -24,7 +24,6 @@ def sample(tmp_path):
         table.cell(i // 2, i % 2).text = text
     group = second.shapes.add_group_shape()
     group.shapes.add_textbox(0, 0, Inches(1), Inches(1)).text_frame.text = "In a group."
-    second.element.set("show", "0")
     path = tmp_path / "sample.pptx"
     presentation.save(path)
     return path
@@ -50,7 +49,7 @@ def test_parse_gives_a_page_for_each_slide(sample, limits):
     assert second.text == "Plan | Cost\nBasic | 10\n\nIn a group."
     assert [row.header for row in second.table_rows] == ["Plan | Cost"]
     assert [first.page_number, second.page_number] == [1, 2]
-    assert (document.title, document.flags) == ("Leave", ("hidden-slides",))
+    assert (document.title, document.flags) == ("Leave", ())
 
 
 def test_parse_of_slides_without_text_rejects(tmp_path, limits):

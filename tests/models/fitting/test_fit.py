@@ -127,7 +127,7 @@ def test_fit_without_a_good_candidate_keeps_the_original_and_says_why(
     assert "(predicted)" in str(found["near-output"])
     assert "predicts differently" in str(found["near"])
     assert found["output"] == "no such type"
-    assert re.search("ended with -6: something was wrong", str(found["q4_0"]))
+    assert re.search("ended with signal SIGABRT: something was wrong", str(found["q4_0"]))
     assert fitted_files(folder) == []
     file = file_in_use(generator, folder, use_fitted=True)
     assert file.path.name == "weight.gguf"
@@ -142,7 +142,21 @@ def test_fit_whose_speeds_cannot_be_predicted_keeps_the_original_and_says_why(
     assert record.fitted is None
     assert len(record.attempts) == len(RECIPES)
     for attempt in record.attempts:
-        assert "could not be predicted: its process ended with -6" in str(attempt.refusal)
+        assert "could not be predicted: its process ended with signal SIGABRT" in str(
+            attempt.refusal
+        )
+    file = file_in_use(generator, folder, use_fitted=True)
+    assert file.path.name == "weight.gguf"
+    assert "not fitted, its speed could not be predicted" in file.reason
+
+
+def test_fit_that_could_not_measure_is_tried_again(
+    generator: ModelEntry, folder: Path, outcomes: Outcomes
+) -> None:
+    outcomes(predicted="abort")
+    assert fit(generator, folder).fitted is None
+    outcomes(near_output=a_trial("near-output"))
+    assert fit(generator, folder).recipe == "near-output"
 
 
 def test_fit_again_measures_only_when_something_has_changed(

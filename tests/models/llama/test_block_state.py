@@ -111,8 +111,9 @@ def test_placed_of_bytes_that_are_no_state_is_refused(
     context: LlamaContext, model: LlamaModel, block: BlockUnit
 ) -> None:
     state = computed(context, model, block, 7)
-    several, other_type, transposed = (bytearray(state) for _ in range(3))
+    several, other_type, transposed, with_gap = (bytearray(state) for _ in range(4))
     several[20] = 2
+    with_gap[16] = 99
     layers_at = 16 + 12 * len(block)
     transposed[layers_at] = 1
     other_type[layers_at + 8] = 8
@@ -125,6 +126,7 @@ def test_placed_of_bytes_that_are_no_state_is_refused(
         several,
         other_type,
         transposed,
+        with_gap,
     ):
         with pytest.raises(StateLayoutError):
             placed(broken, 7, SMOLLM)
@@ -134,8 +136,9 @@ def test_placed_of_bytes_that_are_no_state_is_refused(
 def test_turned_there_and_back_is_the_same(steps: int, is_halved: bool, seed: int) -> None:
     rotation = Rotation(head_size=8, base=10_000.0, is_halved=is_halved)
     keys = np.random.default_rng(seed).uniform(-4, 4, (3, 16)).astype(np.float16)
-    there = np.full(3, steps)
-    back = rotation.turned(rotation.turned(keys, there), -there)
+    back = keys.copy()
+    rotation.turn(back, steps)
+    rotation.turn(back, -steps)
     assert np.abs(back - keys).max() <= 16 * HALF_ULP
 
 

@@ -13,11 +13,18 @@ from pathlib import Path
 
 import pytest
 
-from models.errors import GeneratorCrashedError, ModelError, ModelFileError
-from models.llama import child
+from models import backoff
+from models.errors import (
+    GeneratorCrashedError,
+    GeneratorPausedError,
+    ModelError,
+    ModelFileError,
+)
+from models.llama import child, children
 from models.llama.client import LlamaGenerator
 from models.types import FinishReason, GenerationRequest, Prompt
 from tests.models.llama.conftest import CONTEXT_TOKENS
+from tests.waiting import wait_until
 
 PROJECT = Path(__file__).resolve().parents[3]
 TIMEOUT_S = 20
@@ -142,6 +149,45 @@ def test_process_that_ends_while_opening_is_a_crash(
         generator.stream(SHORT).result()
 
 
+def test_processes_that_die_young_are_started_ever_later_and_requests_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program, starts = tmp_path / "python", tmp_path / "starts"
+    program.write_text(f"#!/bin/sh\necho >> {starts}\nexit 3\n", encoding="ascii")
+    program.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(program))
+    monkeypatch.setattr(children, "PATIENCE_S", 0.05)
+    monkeypatch.setattr(backoff, "FIRST_PAUSE_S", 0.02)
+    deaths: list[str] = []
+    with build(tmp_path / "none.gguf", on_death=deaths.append) as generator:
+        for _ in range(3):  # the pauses after them: 0.02, 0.04 and 0.08 s
+            with pytest.raises(GeneratorCrashedError):
+                generator.stream(SHORT).result()
+        for _ in range(20):  # no process is started for any of these
+            with pytest.raises(GeneratorPausedError, match=r"died 3 times in a row.*ask again"):
+                generator.stream(SHORT).result()
+            monkeypatch.setattr(children, "PATIENCE_S", 0.0)
+    assert len(starts.read_text(encoding="ascii")) == 3
+    assert len(deaths) == 3
+    assert deaths[-1].endswith("ended with exit code 3; the next one is started after 0.08 s")
+
+
+def test_close_ends_the_wait_for_the_next_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    monkeypatch.setattr(children, "PATIENCE_S", 1000.0)
+    monkeypatch.setattr(backoff, "FIRST_PAUSE_S", 500.0)
+    monkeypatch.setattr(backoff, "LONGEST_PAUSE_S", 500.0)
+    generator = build(tmp_path / "none.gguf")
+    with pytest.raises(GeneratorCrashedError):
+        generator.stream(SHORT).result()
+    waiting = generator.stream(SHORT)
+    generator.close()
+    with pytest.raises(ModelError, match="closed"):
+        waiting.result()
+
+
 def test_process_that_cannot_be_started_is_a_crash(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -231,20 +277,25 @@ class TestRealModel:
         os.kill(running_pid(generator), signal.SIGINT)
         assert generator.stream(SHORT).result().text == whole
 
-    def test_killed_process_fails_the_running_request_only(self, generator: LlamaGenerator) -> None:
-        whole = generator.stream(SHORT).result().text
-        running, waiting = generator.stream(LONG), generator.stream(SHORT)
-        next(iter(running))
-        pid = running_pid(generator)
-        kill_and_wait(pid)
-        with pytest.raises(GeneratorCrashedError, match=f"{pid} ended with signal SIGKILL"):
-            running.result()
-        assert waiting.result().text == whole
-        assert running_pid(generator) != pid
+    def test_killed_process_costs_nobody_the_answer(self, model_path: Path) -> None:
+        deaths: list[str] = []
+        with build(model_path, on_death=deaths.append) as generator:
+            whole, story = generator.stream(SHORT).result(), generator.stream(STORY).result()
+            running, waiting = generator.stream(STORY), generator.stream(SHORT)
+            pieces = [next(iter(running))]
+            pid = running_pid(generator)
+            kill_and_wait(pid)
+            pieces += running
+            # Nothing is said twice, and all of it is there.
+            assert "".join(pieces) == story.text == running.result().text
+            assert waiting.result().text == whole.text
+            assert running_pid(generator) != pid
+        assert deaths == [
+            f"the generator's process {pid} ended with signal SIGKILL; the next one is started "
+            "after 1 s"
+        ]
 
-    def test_killed_process_fails_all_running_requests_and_no_waiting_one(
-        self, model_path: Path
-    ) -> None:
+    def test_killed_process_costs_no_request_under_way_or_waiting(self, model_path: Path) -> None:
         with build(model_path, parallel=2) as generator:
             whole = generator.stream(SHORT).result().text
             running = [generator.stream(STORY) for _ in range(2)]
@@ -253,9 +304,39 @@ class TestRealModel:
                 next(iter(stream))
             kill_and_wait(running_pid(generator))
             for stream in running:
-                with pytest.raises(GeneratorCrashedError, match="SIGKILL"):
-                    stream.result()
+                next(iter(stream))
+                stream.cancel()
+                assert stream.result().finish_reason is FinishReason.CANCELLED
             assert waiting.result().text == whole
+
+    def test_request_that_two_processes_die_at_fails(
+        self, model_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(backoff, "FIRST_PAUSE_S", 0.01)
+        with build(model_path) as generator:
+            running, waiting = generator.stream(STORY), generator.stream(SHORT)
+            pieces = iter(running)
+            next(pieces)
+            kill_and_wait(first := running_pid(generator))
+            wait_until(lambda: generator.process_id not in (None, first))
+            kill_and_wait(second := running_pid(generator))
+            with pytest.raises(GeneratorCrashedError, match=f"{second} ended with signal SIGKILL"):
+                running.result()
+            assert waiting.result().completion_tokens
+
+    def test_request_is_cancelled_also_while_the_next_process_starts(
+        self, model_path: Path
+    ) -> None:
+        with build(model_path) as generator:
+            running = generator.stream(STORY)
+            said = next(iter(running))
+            pid = running_pid(generator)
+            os.kill(pid, signal.SIGSTOP)  # it never hears of it
+            running.cancel()
+            kill_and_wait(pid)
+            assert running.result().finish_reason is FinishReason.CANCELLED
+            assert running.result().text.startswith(said)
+            assert generator.count_tokens(["one two"]) == (2,)
 
     def test_two_at_a_time_stream_side_by_side_and_are_cancelled_each_alone(
         self, model_path: Path

@@ -5,14 +5,19 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from starlette.responses import PlainTextResponse
 from starlette.testclient import TestClient
+from starlette.types import Receive, Scope, Send
+from starlette.websockets import WebSocket
 
 from assistant.access import Role
+from assistant.store.accounts import Accounts
 from evals.suites import SAMPLE
 from tests.ui.conftest import Plinth
 from ui.web import sessions
 from ui.web.cookies import COOKIE
 from ui.web.desk import Desk
+from ui.web.gate import GateMiddleware
 from ui.web.resources import Resources, installed, open_resources
 
 LOAD_S = 60.0
@@ -57,3 +62,20 @@ def visit(client: TestClient) -> TestClient:
     """Let a client send the cookie of who is at the browser."""
     client.cookies.set(COOKIE, sessions.browser_secret())
     return client
+
+
+def behind_gate(
+    accounts: Accounts, *, with_openid: bool = False, metrics_token: str = ""
+) -> TestClient:
+    """Give a client of a gate with nothing but an answer behind it."""
+
+    async def behind(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            socket = WebSocket(scope, receive, send)
+            await socket.accept()
+            await socket.close()
+        else:
+            await PlainTextResponse("behind")(scope, receive, send)
+
+    gate = GateMiddleware(behind, accounts, with_openid=with_openid, metrics_token=metrics_token)
+    return TestClient(gate, base_url=ORIGIN, follow_redirects=False)

@@ -1,28 +1,26 @@
-"""Every role against every action, every service and every route; generated from the code."""
+"""Every role against every service and every route; generated from the code."""
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
 import anyio
 import pytest
-from starlette.responses import PlainTextResponse
 from starlette.routing import BaseRoute
 from starlette.testclient import TestClient
-from starlette.types import Receive, Scope, Send
-from starlette.websockets import WebSocket, WebSocketDisconnect
 from streamlit.runtime import Runtime
 
-from assistant.access import ALLOWED, Action, Person, ReadableSet, Role
+from assistant.access import ALLOWED, Action, Role
 from assistant.errors import ForbiddenError
-from tests.ui.web.conftest import ORIGIN, SignIn, visit
-from ui.web.access_rules import BELOW, EXACT, Rule, rule_of
-from ui.web.cookies import COOKIE
+from assistant.settings import OpenIdSettings
+from tests.ui.web.conftest import ORIGIN, SignIn, behind_gate, visit
+from ui.settings import Settings
+from ui.web.access_rules import BELOW, EXACT, OPENID, Rule, rule_of
 from ui.web.desk import Desk, Service, SignedOutError
-from ui.web.gate import GateMiddleware
 from ui.web.resources import Resources
 from ui.web.server import build_app
 
@@ -39,40 +37,6 @@ FOR_NOBODY = {
     "/_stcore/metrics",
     "/_stcore/script-health-check",
 }
-
-
-def person(role: Role) -> Person:
-    return Person(
-        user_id=1,
-        name="ann",
-        role=role,
-        readable=ReadableSet(),
-        owner="user:1",
-        session_id="s",
-        has_password=False,
-    )
-
-
-def test_every_action_has_a_rule() -> None:
-    assert set(ALLOWED) == set(Action)
-    assert all(Role.ADMIN in roles for roles in ALLOWED.values())
-
-
-@pytest.mark.parametrize("role", list(Role))
-@pytest.mark.parametrize("action", list(Action))
-def test_an_action_passes_for_its_roles_only(role: Role, action: Action) -> None:
-    one = person(role)
-    assert one.may(action) == (role in ALLOWED[action])
-    if role in ALLOWED[action]:
-        one.require(action)
-    else:
-        with pytest.raises(ForbiddenError, match="ask an admin"):
-            one.require(action)
-
-
-def test_an_action_without_a_rule_is_for_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("assistant.access.ALLOWED", {})
-    assert not any(person(role).may(action) for role in Role for action in Action)
 
 
 def test_a_desk_gives_nothing_but_services() -> None:
@@ -192,21 +156,27 @@ def test_what_is_public_is_a_page_of_our_own(addresses: set[str]) -> None:
     assert public <= addresses
 
 
+def test_a_provider_opens_its_two_addresses_and_no_others(
+    opened: Resources, addresses: set[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert {rule_of(one) for one in OPENID} == {None}
+    assert not addresses & set(OPENID)
+    monkeypatch.setattr(Runtime, "_instance", None)
+    openid = OpenIdSettings(issuer="https://id.example", client_id="plinth")
+    settings: Settings = opened.settings.model_copy(update={"openid": openid})
+    routes = all_routes(replace(opened, settings=settings))
+    with_openid = {example(route.path) or "/" for route in routes if hasattr(route, "path")}
+    assert with_openid - addresses == set(OPENID)
+    for address in with_openid:
+        rule = OPENID.get(address, rule_of(address))
+        assert rule_of(address, with_openid=True) is rule
+    assert set(OPENID.values()) == {Rule.PUBLIC}
+
+
 @pytest.fixture
 def client(opened: Resources) -> TestClient:
-    """A gate with nothing but an answer behind it."""
-
-    async def behind(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "websocket":
-            socket = WebSocket(scope, receive, send)
-            await socket.accept()
-            await socket.close()
-        else:
-            await PlainTextResponse("behind")(scope, receive, send)
-
-    return TestClient(
-        GateMiddleware(behind, opened.accounts), base_url=ORIGIN, follow_redirects=False
-    )
+    """The gate where people sign in by password and link only."""
+    return behind_gate(opened.accounts)
 
 
 def passes(client: TestClient, address: str, method: str = "GET") -> bool:
@@ -214,12 +184,14 @@ def passes(client: TestClient, address: str, method: str = "GET") -> bool:
 
 
 def test_the_gate_lets_nobody_in_but_to_what_is_public(
-    client: TestClient, addresses: set[str]
+    opened: Resources, addresses: set[str]
 ) -> None:
-    for address in {*addresses, *EXACT, *BELOW}:
-        for method in ("GET", "POST", "PUT", "DELETE", "OPTIONS"):
-            is_public = rule_of(address) is Rule.PUBLIC
-            assert passes(client, address, method) == is_public, (method, address)
+    for with_openid in (False, True):
+        client = behind_gate(opened.accounts, with_openid=with_openid)
+        for address in {*addresses, *EXACT, *BELOW, *OPENID}:
+            for method in ("GET", "POST", "PUT", "DELETE", "OPTIONS"):
+                is_public = rule_of(address, with_openid=with_openid) is Rule.PUBLIC
+                assert passes(client, address, method) == is_public, (method, address)
 
 
 @pytest.mark.parametrize("role", list(Role))
@@ -228,101 +200,7 @@ def test_the_gate_lets_each_role_in_by_its_rule(
 ) -> None:
     sign_in(f"a {role}", role)
     visit(client)
-    for address in {*addresses, *EXACT, *BELOW}:
+    for address in {*addresses, *EXACT, *BELOW, *OPENID}:
         rule = rule_of(address)
         allowed = rule is not None and (not isinstance(rule, Action) or role in ALLOWED[rule])
         assert passes(client, address) == allowed, address
-
-
-@pytest.mark.parametrize("secret", [None, "", "made up", 'a"; x'])
-def test_a_websocket_is_refused_before_anything_of_it_is_read(
-    client: TestClient, secret: str | None
-) -> None:
-    if secret is not None:
-        client.cookies.set(COOKIE, secret)
-    with (
-        pytest.raises(WebSocketDisconnect),
-        client.websocket_connect("/_stcore/stream", headers=HERE),
-    ):
-        pytest.fail("it was accepted")
-
-
-def test_a_websocket_of_who_is_signed_in_is_accepted(client: TestClient, desk: Desk) -> None:
-    visit(client)
-    with client.websocket_connect("/_stcore/stream", headers=HERE) as socket:
-        assert socket.receive()["type"] == "websocket.close"
-
-
-@pytest.mark.parametrize(
-    "headers",
-    [
-        {"Origin": "http://evil.example"},
-        {"Origin": "http://127.0.0.1:9999"},
-        {"Origin": "null"},
-        {"Sec-Fetch-Site": "cross-site"},
-        {"Sec-Fetch-Site": "same-site"},
-    ],
-)
-def test_other_sites_pages_change_nothing(
-    client: TestClient, desk: Desk, headers: dict[str, str]
-) -> None:
-    visit(client)
-    for method in ("POST", "PUT", "DELETE"):
-        assert client.request(method, "/plinth/uploads", headers=headers).status_code == 403
-        assert client.request(method, "/plinth/sign-in", headers=headers).status_code == 403
-    with (
-        pytest.raises(WebSocketDisconnect),
-        client.websocket_connect("/_stcore/stream", headers={"Host": HERE["Host"], **headers}),
-    ):
-        pytest.fail("it was accepted")
-
-
-@pytest.mark.parametrize(
-    "headers",
-    [
-        {},  # no browser
-        {"Origin": ORIGIN},
-        {"Sec-Fetch-Site": "same-origin", "Origin": "null"},  # a form of a page without referrer
-    ],
-)
-def test_our_own_pages_and_programs_change_things(
-    client: TestClient, desk: Desk, headers: dict[str, str]
-) -> None:
-    visit(client)
-    for path in ("/plinth/uploads", "/plinth/sign-in"):
-        assert client.post(path, headers=headers).text == "behind"
-
-
-def test_a_page_leads_to_signing_in_and_back(client: TestClient) -> None:
-    reply = client.get("/document?id=d1&page=2", headers={"Accept": "text/html"})
-    assert reply.status_code == 303
-    assert reply.headers["location"] == "/plinth/sign-in?next=%2Fdocument%3Fid%3Dd1%26page%3D2"
-    assert client.get("/", headers={"Accept": "text/html"}).headers["location"] == "/plinth/sign-in"
-    assert client.get("/document").status_code == 401
-
-
-def test_a_body_is_not_read_of_who_is_not_signed_in(opened: Resources) -> None:
-    sent = []
-
-    async def run() -> None:
-        async def receive() -> Any:
-            pytest.fail("the body was asked for")
-
-        async def send(message: Any) -> None:
-            sent.append(message)
-
-        scope = {
-            "type": "http",
-            "method": "PUT",
-            "path": "/_stcore/upload_file/s/f",
-            "query_string": b"",
-            "headers": [(b"host", b"127.0.0.1:8501")],
-        }
-        await GateMiddleware(_unreachable, opened.accounts)(scope, receive, send)
-
-    anyio.run(run)
-    assert sent[0]["status"] == 401
-
-
-async def _unreachable(_scope: Scope, _receive: Receive, _send: Send) -> None:
-    pytest.fail("it came through")

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+from types import SimpleNamespace
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -9,6 +10,7 @@ from assistant.access import OPERATOR
 from assistant.errors import AssistantError
 from assistant.store.types import Feedback
 from assistant.store.writer import open_writer
+from ui.web import sessions
 from ui.web.components.reply import GONE
 from ui.web.desk import Desk
 from ui.web.resources import Resources
@@ -250,3 +252,18 @@ def test_an_empty_corpus_links_to_the_documents(app: AppTest, opened: Resources)
     app.run()
     assert "There are no documents yet" in app.info[0].value
     assert [one.proto.label for one in app.get("page_link")] == ["Add documents"]
+
+
+def test_tab_watch_asks_the_server_for_its_own_tab(monkeypatch: pytest.MonkeyPatch) -> None:
+    connected = {"tab 1"}
+    runtime = SimpleNamespace(is_active_session=connected.__contains__)
+    monkeypatch.setattr(sessions.Runtime, "exists", lambda: True)
+    monkeypatch.setattr(sessions.Runtime, "instance", lambda: runtime)
+    context = SimpleNamespace(session_id="tab 1")
+    monkeypatch.setattr(sessions, "get_script_run_ctx", lambda: context)
+    is_watched = sessions.tab_watch()
+    assert is_watched()
+    connected.clear()
+    assert not is_watched()
+    monkeypatch.setattr(sessions.Runtime, "exists", lambda: False)
+    assert sessions.tab_watch()()

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import threading
 from pathlib import Path
 
@@ -9,6 +10,15 @@ from assistant.store.catalog import Catalog
 from models.fakes import FakeGenerator
 from tests.ui.conftest import Plinth
 from ui.web.resources import open_resources
+from ui.web.theme import streamlit_options
+
+
+def test_garbage_is_not_looked_for_among_what_stays(asking: Plinth, data_dir: Path) -> None:
+    assert asking("docs", "list").exit_code == 0
+    with open_resources(data_dir) as resources:
+        resources.engine.result(60)
+        assert gc.get_freeze_count() > 10_000
+    assert not streamlit_options("127.0.0.1", 8501, ["localhost"])["runner.postScriptGC"]
 
 
 def test_generator_forgets_when_documents_change(

@@ -112,3 +112,10 @@ def test_long_cookies_are_refused_before_anything_reads_them(client: TestClient)
 def test_other_programs_cookies_do_not_hide_ours(other: str) -> None:
     assert cookie_value(f"{other}; plinth_session=s3cret; z=1") == "s3cret"
     assert cookie_value(f"{other} plinth_sessions=x") == ""
+
+
+def test_a_cookie_that_another_host_may_have_put_there_is_none() -> None:
+    assert cookie_value("plinth_session=mine; plinth_session=theirs") == ""
+    both = "plinth_session=theirs; __Host-plinth_session=mine"
+    assert cookie_value(both, is_secure=True) == "mine"
+    assert cookie_value("plinth_session=theirs", is_secure=True) == ""

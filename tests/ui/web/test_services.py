@@ -1,16 +1,23 @@
 from __future__ import annotations
 
+import csv
+import io
+import json
 import threading
 
 import anyio
 import pytest
 
 from assistant.access import OPERATOR, Role
-from assistant.errors import AssistantError, UnknownNameError
+from assistant.errors import AssistantError, QuestionCancelledError, UnknownNameError
+from assistant.events import BestEvidence, Listener
 from assistant.store.types import AuditAction
+from assistant.types import ChunkId, Citation, DocumentId, Span, Version
 from tests.ui.web.conftest import SignIn
+from tests.waiting import wait_until
 from ui.web.desk import Desk
 from ui.web.resources import Resources
+from ui.web.services.audit import COLUMNS
 
 CSV = b"question,answer,document,page\nHow many days of annual leave?,25 days,leave.md,\n"
 END_S = 60
@@ -150,7 +157,60 @@ def test_an_answer_under_way_ends_when_its_asker_may_read_something_else(
     assert "has changed" in str(run.snapshot().error)
 
 
+def test_a_stopped_question_is_recorded_with_what_was_shown(
+    opened: Resources, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (document, *_) = desk.documents.find(limit=1).documents
+    started, go_on = threading.Event(), threading.Event()
+
+    class Stopped:
+        def ask(self, *_: object, listener: Listener, **__: object) -> None:
+            listener(BestEvidence(citation=cite(document.document_id)))
+            started.set()
+            assert go_on.wait(END_S)
+            raise QuestionCancelledError
+
+    monkeypatch.setattr(opened.answers, "result", Stopped)
+    run = desk.answers.start("Why?", conversation_id=None, on_stored=lambda _: None)
+    assert started.wait(END_S)
+    opened.accounts.sign_out(desk.person.session_id, by="test")
+    run.stop()
+    go_on.set()
+    wait_until(lambda: run.snapshot().is_done)
+    (entry,) = opened.catalog.audit.entries(action=AuditAction.ASKED, limit=9)
+    assert entry.details == {"status": "stopped", "shown": [document.document_id]}
+    assert "Why" not in str(entry)
+
+
+def cite(document_id: DocumentId) -> Citation:
+    return Citation(
+        document="a.md",
+        document_id=document_id,
+        version=Version("0" * 64),
+        chunk_id=ChunkId(1),
+        page_number=None,
+        span=Span(0, 4),
+        quote="text",
+    )
+
+
 def _join() -> None:
     for thread in threading.enumerate():
         if thread.name == "evaluation":
             thread.join(END_S)
+
+
+def test_the_audit_log_s_table_holds_no_formula(desk: Desk, opened: Resources) -> None:
+    opened.catalog.audit.note("=who", AuditAction.OPENED, "a,=1+1\x1b", what="@x", n=-1)
+    text = b"".join(desk.audit.export_table()).decode("utf-8-sig")
+    head, *rows = csv.reader(io.StringIO(text, newline=""))
+    assert head == list(COLUMNS)
+    row = next(row for row in rows if row[2] == "'=who")
+    assert row[0].isdecimal()
+    assert row[3:5] == ["opened", "a,'=1+1 "]
+    assert json.loads(row[5]) == {"what": "@x", "n": -1}
+    entries = [json.loads(line) for line in b"".join(desk.audit.export()).splitlines()]
+    assert entries[0]["action"] == AuditAction.EXPORTED
+    assert {"actor": "=who", "subject": "a,=1+1\x1b"}.items() <= next(
+        one for one in entries if one["actor"] == "=who"
+    ).items()

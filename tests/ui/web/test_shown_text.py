@@ -1,11 +1,18 @@
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from ui.web.shown_text import ZERO_WIDTH_NON_JOINER, plain, shortened
+
+
+def unescaped(markdown: str) -> str:
+    """The text as plug-ins of a Markdown reader see it."""
+    return re.sub(r"\\(.)", r"\1", markdown)
 
 
 def rendered(markdown: str) -> str:
@@ -25,7 +32,8 @@ def rendered(markdown: str) -> str:
         "[click](javascript:alert(1))",
         "<img src=x onerror=alert(1)>",
         "www.evil.example and https://evil.example",
-        ":red[danger] :material/home: :smile:",
+        ":red[danger] :material/home: :material_home: :streamlit: :smile: :+1:",
+        "-> a -> b <- c <-> d -- e <= f >= g ~= h --",
         "$x^2$ `code` **bold** ~~gone~~",
         "# heading",
         "| a | b |",
@@ -52,6 +60,21 @@ def test_plain_leaves_no_mail_address_that_becomes_a_link() -> None:
     shown = plain("Ask anna@shop.example or @home.")
     assert f"\\@{ZERO_WIDTH_NON_JOINER}shop" in shown
     assert rendered(shown) == "Ask anna@shop.example or @home."
+
+
+@pytest.mark.parametrize("sign", ["->", "<-", "<->", "--", ">=", "<=", "~="])
+def test_plain_leaves_no_row_of_signs_that_is_written_as_one(sign: str) -> None:
+    for text in (sign, f"a {sign} b", f"{sign} {sign}"):
+        assert not re.search(rf"(?<!\S){re.escape(sign)}(?!\S)", unescaped(plain(text)))
+
+
+def test_plain_leaves_times_alone() -> None:
+    assert unescaped(plain("At 12:30:00 or 9:05:59.")) == "At 12:30:00 or 9:05:59."
+
+
+@pytest.mark.parametrize("code", [":100:", ":streamlit:", ":material_home:", ":smile:", ":+1:"])
+def test_plain_leaves_no_shortcode_of_a_picture(code: str) -> None:
+    assert code not in unescaped(plain(f"a{code}{code} b"))
 
 
 def test_plain_keeps_line_breaks_where_wanted() -> None:

@@ -18,7 +18,8 @@ from ui.web.cookies import COOKIE, EARLIER_COOKIE
 from ui.web.gate import GateMiddleware
 from ui.web.resources import Resources
 from ui.web.routes import health
-from ui.web.sign_in_routes import SignInPages, safe_address
+from ui.web.sign_in_pages import safe_address
+from ui.web.sign_in_routes import SignInPages
 from ui.web.throttle import OF_BOTH, Throttle
 
 PASSWORD = "three plain words"
@@ -73,7 +74,10 @@ def test_cookie_is_secure_where_people_use_https(
         }
     )
     monkeypatch.setattr(type(opened), "settings", settings, raising=False)
-    assert "; Secure" in send(client).headers["set-cookie"]
+    cookie = send(client).headers["set-cookie"]
+    assert cookie.startswith(f"__Host-{COOKIE}=")
+    assert "; Secure" in cookie
+    assert "Path=/;" in cookie
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from starlette.middleware import Middleware
 from starlette.testclient import TestClient
 
 from assistant.store.layout import Layout
+from assistant.store.types import JobKind
 from tests.ui.web.conftest import ORIGIN, visit
 from ui.web.access_rules import UPLOADS_PATH
 from ui.web.desk import Desk
@@ -87,3 +88,34 @@ def test_what_another_sites_page_sends_is_refused(
     assert client.post(f"{UPLOADS_PATH}?collection=hr", headers=headers).status_code == 403
     assert client.put(f"{address}?name=a.txt", content=b"x", headers=headers).status_code == 403
     assert opened.catalog.jobs.files(int(address.rsplit("/", 1)[1])) == ()
+
+
+def test_a_batch_is_refused_before_anything_is_sent_if_there_is_no_room(
+    client: TestClient, opened: Resources
+) -> None:
+    limits = opened.settings.ingest
+    before = len(opened.catalog.jobs.list([JobKind.UPLOAD]))
+    for query, said in (
+        (f"files={limits.max_batch_files + 1}", "ingest.max_batch_files"),
+        (f"files=1&bytes={limits.max_batch_bytes + 1}", "ingest.max_batch_bytes"),
+    ):
+        reply = client.post(f"{UPLOADS_PATH}?collection=hr&{query}", headers=OURS)
+        assert reply.status_code == 422
+        assert said in reply.json()["error"]
+    assert len(opened.catalog.jobs.list([JobKind.UPLOAD])) == before
+    for query in ("files=1&bytes=10", "files=x&bytes=-1", f"bytes={'9' * 5000}", "files=%C2%B2"):
+        reply = client.post(f"{UPLOADS_PATH}?collection=hr&{query}", headers=OURS)
+        assert reply.status_code == 201
+
+
+def test_a_file_that_says_it_is_too_large_is_refused_unread(
+    client: TestClient, opened: Resources
+) -> None:
+    address = begin(client)
+    length = str(opened.settings.ingest.max_file_bytes + 1)
+    reply = client.put(
+        f"{address}?name=big.txt", content=b"x", headers=OURS | {"Content-Length": length}
+    )
+    assert reply.status_code == 422
+    assert "more than the limit" in reply.json()["error"]
+    assert not (Layout(opened.data_dir).uploads / address.rsplit("/", 1)[1]).exists()

@@ -7,6 +7,7 @@ import threading
 
 import pytest
 
+from models import backoff
 from ui.web import worker_process
 from ui.web.worker_process import WorkerProcess
 
@@ -16,7 +17,7 @@ UNTIL_CLOSED = [sys.executable, "-c", "import sys; print('up', flush=True); sys.
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(worker_process, "FIRST_PAUSE_S", 0.01)
+    monkeypatch.setattr(backoff, "FIRST_PAUSE_S", 0.01)
     monkeypatch.setattr(worker_process, "CLOSE_S", 0.5)
 
 

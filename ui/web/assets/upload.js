@@ -36,8 +36,10 @@ export default function ({ parentElement, data, setTriggerValue }) {
     );
   };
 
-  const open = async (collection) => {
-    const address = `${data.path}?collection=${encodeURIComponent(collection)}`;
+  const open = async (collection, files) => {
+    const bytes = files.reduce((sum, { file }) => sum + file.size, 0);
+    const size = `files=${files.length}&bytes=${bytes}`;
+    const address = `${data.path}?collection=${encodeURIComponent(collection)}&${size}`;
     const answer = await fetch(address, { method: "POST", headers: GUARD });
     const value = await answer.json();
     if (!answer.ok) throw new Error(value.error);
@@ -87,12 +89,18 @@ export default function ({ parentElement, data, setTriggerValue }) {
     }
   };
 
-  const start = async (files) => {
-    if (!files.length || state.active.size) return;
-    Object.assign(state, { waiting: files, sent: 0, total: files.length, errors: [], job: null });
+  const start = async (chosenFiles) => {
+    if (!chosenFiles.length || state.active.size) return;
+    const files = chosenFiles.filter(({ file }) => file.size <= data.largest);
+    const errors = chosenFiles
+      .filter(({ file }) => file.size > data.largest)
+      .map(({ name }) => `${name}: larger than a file may be (ingest.max_file_bytes); divide it`);
+    const total = chosenFiles.length;
+    Object.assign(state, { waiting: files, sent: errors.length, total, errors, job: null });
     show();
+    if (!files.length) return;
     try {
-      const job = await open(zone.dataset.collection);
+      const job = await open(zone.dataset.collection, files);
       await Promise.all(Array.from({ length: AT_ONCE }, () => work(job)));
       if (state.job === job) setTriggerValue("sent", { job, complete: true });
     } catch (error) {

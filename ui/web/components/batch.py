@@ -73,7 +73,8 @@ def _went_well(job: Job) -> bool:
 
 
 def _headline(job: Job) -> str:
-    return f"{_state(job)} · **{plain(str(job.request['collection']))}** · {_count(job)}"
+    watched = ", from its watched folder" if job.request.get("watched") else ""
+    return f"{_state(job)} · **{plain(str(job.request['collection']))}**{watched} · {_count(job)}"
 
 
 def _state(job: Job) -> str:
@@ -111,6 +112,8 @@ def _draw_buttons(intake: Intake, job: Job) -> None:
             on_click=intake.retry,
             args=(number,),
         )
+    if job.n_put_aside:
+        _draw_discard(intake, job)
     st.button(
         "Clear",
         key=f"clear-{number}",
@@ -119,6 +122,20 @@ def _draw_buttons(intake: Intake, job: Job) -> None:
         on_click=intake.clear,
         args=(number,),
     )
+
+
+def _draw_discard(intake: Intake, job: Job) -> None:
+    """Ask before files that were put aside are thrown away; with a key it stays open."""
+    files = f"{job.n_put_aside:,} {'file' if job.n_put_aside == 1 else 'files'}"
+    with st.popover("Discard", icon=":material/delete:", key=f"discard-{job.job_id}"):
+        st.markdown(f"Throw away {files} put aside? This cannot be undone.")
+        st.button(
+            "Throw away",
+            key=f"discard-now-{job.job_id}",
+            type="primary",
+            on_click=intake.discard,
+            args=(job.job_id,),
+        )
 
 
 def _draw_progress(job: Job) -> None:
@@ -130,6 +147,8 @@ def _draw_progress(job: Job) -> None:
         said = "Beginning"
     else:
         said = f"About {_duration(left_s)} left"
+    if job.doing and not job.is_stopping:
+        said += f" · {plain(job.doing)}"
     st.progress(min(1.0, fraction), text=said)
 
 
@@ -140,4 +159,11 @@ def _duration(seconds: float) -> str:
 def _draw_trouble(job: Job, rejected: Sequence[JobFile]) -> None:
     if job.error:
         st.error(plain(job.error))
+    for document, n_deaths in job.n_deaths.items():
+        if not job.state.is_over:
+            times = "once" if n_deaths == 1 else f"{n_deaths} times"
+            st.caption(
+                f":material/warning: Taking in {plain(document)} ended the process {times}; it is "
+                "tried again after the others, and put aside after the third time."
+            )
     list_files(rejected)

@@ -70,7 +70,10 @@ def draw_deletion(intake: Intake, state: DocumentsState) -> None:
 def _draw_proof(deletion: Deletion, traces: Traces) -> None:
     name = plain(deletion.document)
     if not traces.is_none:
-        st.error(f"{name} is deleted, but not all of it is gone; run `plinth doctor`.")
+        st.error(
+            f"{name} is deleted, but not all of it is gone; `plinth docs verify-deleted` says "
+            "where it is left, and what removes it."
+        )
     elif traces.n_twins:
         st.warning(
             f"{name} is deleted. Its text still answers, because {traces.n_twins:,} other "
@@ -79,12 +82,14 @@ def _draw_proof(deletion: Deletion, traces: Traces) -> None:
     else:
         st.success(f"{name} is deleted and answers nothing any more.", icon=":material/verified:")
     checks = (
-        (traces.n_pages, len(deletion.footprint.content_ids), "versions with their pages"),
-        (traces.n_chunks, len(deletion.footprint.chunk_ids), "passages"),
-        (traces.n_vectors, len(deletion.footprint.chunk_ids), "vectors in the index"),
+        (traces.n_pages, len(deletion.footprint.contents), "versions with their pages"),
+        (traces.n_hidden, None, "pieces of hidden text"),
+        (traces.n_chunks, deletion.footprint.n_chunks, "passages"),
+        (traces.n_vectors, deletion.footprint.n_chunks, "vectors in the index"),
         (traces.n_files, len(deletion.footprint.versions), "stored files"),
         (traces.n_blocks, None, "passages prepared for fast answers"),
         (traces.n_replies, None, "stored answers that quote it"),
+        (traces.n_evaluated, None, "answers of evaluations that show it"),
     )
     lines = [
         f"- {left:,} {what} left" + (f", of {before:,} before" if before is not None else "")
@@ -92,3 +97,7 @@ def _draw_proof(deletion: Deletion, traces: Traces) -> None:
     ]
     with st.expander("Proof: what every store and file holds of it now"):
         st.markdown("\n".join(lines))
+        st.caption(
+            "Backups that were made before still hold it. `plinth docs verify-deleted` looks for "
+            "it at any time; so does the audit log on the page People."
+        )

@@ -9,7 +9,8 @@ import streamlit as st
 from assistant.access import Action
 from assistant.store.types import DocumentDetail, DocumentSummary
 from ui.web.components.deletion import confirm_deletion
-from ui.web.components.document_line import describe
+from ui.web.components.document_line import describe, read_from_scan
+from ui.web.components.hidden_text import draw_hidden_text
 from ui.web.desk import Desk
 from ui.web.routes import file_address, page_address
 from ui.web.services.documents import PDF
@@ -51,6 +52,8 @@ def draw_document(
         may_delete = desk.person.may(Action.CHANGE_DOCUMENTS)
         if may_delete and st.button("Delete", icon=":material/delete:"):
             confirm_deletion(desk.intake, state, summary)
+    if desk.person.may(Action.JUDGE_HIDDEN_TEXT):
+        draw_hidden_text(desk.hidden_texts, state, summary)
     if desk.person.may(Action.MANAGE_PEOPLE):
         _draw_grants(desk.people, summary)
     _draw_versions(detail)
@@ -133,6 +136,8 @@ def _draw_page(detail: DocumentDetail, index: int, on_turn: Callable[[int], None
             # An address of this server, made of ids and numbers only.
             st.html(f'<img src="{address}" alt="Page {page.page_number}" width="100%">')
     with text:
+        if page.scan_confidence is not None:
+            st.caption(read_from_scan(page.scan_confidence))
         st.markdown(plain(page.text[:MOST_TEXT_CHARS], lines=True) or "This page has no text.")
         if len(page.text) > MOST_TEXT_CHARS:
             n_more = len(page.text) - MOST_TEXT_CHARS

@@ -23,9 +23,19 @@ _WARNINGS = {
     "newer-version-rejected": "its newer version was rejected, this one answers",
     "pages-without-text": "some pages have no text",
     "damaged-pages": "some pages are damaged",
+    "read-from-scan": "read from a scan",
+    "scans-not-read": "some scanned pages were not read",
+    "hidden-text": "text that is not seen on its pages is left out",
+    "hidden-text-used": "text that is not seen on its pages is used",
+    "hidden-text-unproven": "some pages were not searched for hidden text",
     "attachments-not-parsed": "attachments were left out",
 }
 """Flags that whoever added the document should know of."""
+
+
+def read_from_scan(confidence: int) -> str:
+    """Say that a page's words were read by a machine, and how surely."""
+    return f":orange[Read from a scan by a machine, {confidence} % sure: compare with the picture.]"
 
 
 def kind_of(media_type: str) -> str:

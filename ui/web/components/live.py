@@ -30,8 +30,8 @@ def draw_run(desk: Desk, state: AskState) -> None:
 @st.fragment(run_every=REDRAW_S)
 def _draw_live(desk: Desk, state: AskState) -> None:
     run = state.run
-    if run is None:
-        return
+    if run is None:  # the page did not follow when it ended: it would stay as it is
+        st.rerun()
     desk.answers.end_if_changed(run)
     progress = run.snapshot()
     if progress.is_done:

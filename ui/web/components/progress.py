@@ -8,6 +8,7 @@ import streamlit as st
 
 from assistant.answer_text import answer_sentences
 from assistant.types import Citation
+from assistant.waiting_line import InLine
 from ui.web.answering import AnswerProgress
 from ui.web.components.reply import PROVISIONAL, QUOTE_CHARS, sentences_markdown
 from ui.web.shown_text import plain, shortened
@@ -52,11 +53,20 @@ def _unchecked(progress: AnswerProgress) -> list[str]:
     return written[n_done:]
 
 
+def line_text(place: InLine) -> str:
+    """Say who comes first, and how long that will take."""
+    before = "1 question comes" if place.n_before == 1 else f"{place.n_before} questions come"
+    line = "You are next" if not place.n_before else f"{before} before yours"
+    return line if place.about_s is None else f"{line}, in about {max(1, round(place.about_s))} s"
+
+
 def _step(progress: AnswerProgress) -> str:
     if progress.is_stopping:
         return "Stopping"
     if progress.text:
         return "Writing; grey text is not checked yet"
+    if progress.in_line is not None:
+        return line_text(progress.in_line)
     if progress.best:
         return "Reading the passages"
     return "Searching"

@@ -8,6 +8,7 @@ import streamlit as st
 
 from assistant.store.types import Job, JobState
 from ui.web.components.batch import draw_batch, draw_earlier_batch
+from ui.web.components.pause import draw_pause
 from ui.web.services.intake import Intake
 
 MOST_EARLIER = 20
@@ -21,6 +22,7 @@ def has_work(intake: Intake) -> bool:
 
 def draw_queue(intake: Intake) -> None:
     """Draw the batches under way and the one that ended last; the earlier ones are folded."""
+    draw_pause(intake)
     jobs = _jobs(intake)
     under_way = [job for job in jobs if not job.state.is_over]
     over = sorted((job for job in jobs if job.state.is_over), key=_ended, reverse=True)

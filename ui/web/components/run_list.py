@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 
 import streamlit as st
 
 from evals.runs import Run
-from ui.web.local_time import zone_named
+from ui.web.local_time import moment
 from ui.web.sessions import EvaluateState
 from ui.web.shown_text import plain, shortened
 from ui.web.stylesheet import RUNS
@@ -61,5 +60,4 @@ def run_label(run: Run, *, is_running: bool, zone: str | None) -> str:
 
 def begun(run: Run, zone: str | None) -> str:
     """Return when a run began, in the reader's time zone; UTC if that is unknown."""
-    local = datetime.fromisoformat(run.started).astimezone(zone_named(zone) or UTC)
-    return f"{local:%d %b %Y, %H:%M}{'' if local.tzinfo is not UTC else ' UTC'}"
+    return moment(run.started, zone)

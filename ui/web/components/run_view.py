@@ -70,7 +70,9 @@ def resume(evaluations: OwnEvaluations, state: EvaluateState, run_id: str) -> No
 
 def _draw_about(run: Run, results: RunResults) -> None:
     drawn = run.plan["sample"]
-    how = "all questions" if drawn is None else f"{drawn} questions drawn by chance"
+    tag = run.plan.get("tag")
+    which = "questions" if tag is None else f"questions tagged {plain(tag)}"
+    how = f"all {which}" if drawn is None else f"{drawn} {which} drawn by chance"
     models = "; ".join(
         f"{model['generator']} with {model['embedder']}" for model in results.report.models
     )

@@ -10,6 +10,7 @@ import streamlit as st
 from assistant.errors import UnknownNameError
 from assistant.store.types import CitedPage
 from assistant.types import ChunkId, DocumentId
+from ui.web.components.document_line import read_from_scan
 from ui.web.navigation import DOCUMENT, page_at
 from ui.web.routes import file_address, picture_address
 from ui.web.services.documents import PDF, ReadableDocuments
@@ -61,6 +62,8 @@ def draw_source(documents: ReadableDocuments, citation: Mapping[str, Any], *, ke
     with st.container(key=key, gap="small"):
         if cited.media_type == PDF:
             st.caption(f"“{plain(shortened(citation['quote'], QUOTE_CHARS))}”")
+            if cited.scan:
+                st.caption(read_from_scan(cited.scan.confidence))
             _draw_picture(document_id, citation, cited)
         else:
             _draw_text(cited.page.text, citation["start"], citation["end"])

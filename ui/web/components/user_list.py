@@ -68,7 +68,8 @@ def _draw_link(state: PeopleState, page_url: str | None) -> None:
 def _draw_user(office: PeopleOffice, state: PeopleState, user: UserSummary) -> None:
     with st.container(horizontal=True, vertical_alignment="center", key=f"user-{_key(user)}"):
         st.markdown(_described(user))
-        with st.popover("Change", icon=":material/edit:", key=f"change-{_key(user)}"):
+        key = f"change-{_key(user)}-{state.n_changes}"
+        with st.popover("Change", icon=":material/edit:", key=key):
             _draw_change(office, state, user)
 
 
@@ -85,6 +86,8 @@ def _described(user: UserSummary) -> str:
     ]
     if user.suspended:
         parts.append(":red[suspended]")
+    elif user.has_subject:
+        parts.append("signs in by company account")
     elif not user.has_password and not user.n_sessions:
         parts.append("has not signed in yet")
     return " · ".join(parts)
@@ -124,6 +127,16 @@ def _draw_change(office: PeopleOffice, state: PeopleState, user: UserSummary) ->
         if st.button(label, key=f"suspend-{key}", icon=f":material/{icon}:"):
             with state.reporting():
                 office.change_user(user, suspended=not user.suspended)
+            st.rerun()
+        if user.has_subject and st.button(
+            "Unlink account",
+            key=f"unlink-{key}",
+            icon=":material/link_off:",
+            help="Signs this person out and forgets which company account is theirs. Whoever signs "
+            "in with one of the same name next is linked.",
+        ):
+            with state.reporting():
+                office.unlink_user(user.name)
             st.rerun()
         if st.button("Remove", key=f"remove-{key}", icon=":material/delete:"):
             _confirm_removal(office, state, user.name)

@@ -9,12 +9,16 @@ from typing import TYPE_CHECKING
 from assistant.access import Who
 from assistant.errors import AssistantError
 from assistant.reply_json import reply_to_json
+from assistant.store.audit import AuditLog
+from assistant.store.types import AuditAction
 from assistant.types import Reply, Turn
 from ui.web.answering import AnswerRun, start_answer
 from ui.web.services.conversations import OwnConversations
 
 if TYPE_CHECKING:
     from assistant.answer_cache import AnswerCache
+    from assistant.waiting_line import WaitingLine
+    from ui.web.metrics import Metrics
 
 CHANGED = "What you may read has changed meanwhile. Ask again."
 
@@ -25,15 +29,27 @@ class Answers:
     Args:
         who: Who asks, as of now.
         cache: Answers, once models are loaded.
-        conversations: Where replies are kept.
+        line: Of all who want the model.
+        metrics: Count how questions end.
+        conversations: Where replies are kept and recorded.
+        audit: Where questions without a reply are recorded.
     """
 
     def __init__(
-        self, who: Who, cache: Future[AnswerCache], conversations: OwnConversations
+        self,
+        who: Who,
+        cache: Future[AnswerCache],
+        line: WaitingLine,
+        metrics: Metrics,
+        conversations: OwnConversations,
+        audit: AuditLog,
     ) -> None:
         self._who = who
         self._cache = cache
+        self._line = line
+        self._metrics = metrics
         self._conversations = conversations
+        self._audit = audit
 
     def start(
         self,
@@ -41,6 +57,7 @@ class Answers:
         *,
         conversation_id: str | None,
         on_stored: Callable[[str], None],
+        is_watched: Callable[[], bool] = lambda: True,
         anew: bool = False,
     ) -> AnswerRun:
         """Begin to answer and return at once.
@@ -49,12 +66,13 @@ class Answers:
             question: As it was asked.
             conversation_id: Where it is asked; None: in a new conversation.
             on_stored: Told the conversation in which the reply was stored, in another thread.
+            is_watched: Tells, from another thread, whether anybody is there to see it.
             anew: Whether an earlier answer to the same question must not be given again.
 
         Raises:
             UnknownNameError: there is no such conversation.
         """
-        readable = self._who().readable
+        person = self._who()
         history: tuple[Turn, ...] = ()
         if conversation_id is not None:
             history = tuple(
@@ -69,12 +87,21 @@ class Answers:
             )
             on_stored(stored_in)
 
+        def record(run: AnswerRun) -> None:
+            # In the name of who asked, who may be signed out by now.
+            status = "stopped" if run.is_stopped else "failed"
+            self._audit.note(person.name, AuditAction.ASKED, status=status, shown=sorted(run.shown))
+
         return start_answer(
             self._cache.result,
             question,
             history=history,
-            readable=readable,
+            readable=person.readable,
+            ticket=self._line.ticket(person.name),
             on_reply=store,
+            on_no_reply=record,
+            on_end=self._metrics.note_question,
+            is_watched=is_watched,
             anew=anew,
         )
 

@@ -139,6 +139,7 @@ class ReadableDocuments:
             place=start / max(1, len(cited.page.text)),
             width_px=PICTURE_WIDTH_PX,
             settings=self._settings,
+            boxes=cited.scan.boxes(start, end) if cited.scan else (),
         )
         summary = self.document(document_id).summary
         self._note(summary, cited.version, page=cited.page.page_index + 1)

@@ -10,10 +10,18 @@ from assistant.store.catalog import Catalog
 from assistant.store.changes import Change
 from assistant.store.layout import Layout
 from assistant.store.traces import Footprint, Traces
-from assistant.store.types import Job, JobFile, JobKind
+from assistant.store.types import Job, JobFile, JobKind, QueuePause, WatchedFolder
 from assistant.types import DocumentId
 from ingest.settings import IngestSettings
-from ingest.uploads import clear_job, open_upload, receive
+from ingest.uploads import (
+    NOTHING_ANNOUNCED,
+    Announced,
+    clear_job,
+    discard_put_aside,
+    open_upload,
+    receive,
+    require_room,
+)
 from ui.web.worker_process import WorkerProcess
 
 BATCHES = (JobKind.UPLOAD, JobKind.INGEST)
@@ -83,15 +91,51 @@ class Intake:
         self._who()
         clear_job(self._catalog.jobs, self._layout, job_id)
 
-    def begin_upload(self, collection: str) -> int:
-        """Open a batch for files that will be sent and return its number."""
-        return open_upload(self._catalog.jobs, collection, self._who().name)
+    def discard(self, job_id: int) -> None:
+        """Throw away the files of a batch that were put aside."""
+        discard_put_aside(self._catalog.queue, self._layout, job_id, self._who().name)
 
-    async def receive(self, job_id: int, name: str, body: AsyncIterator[bytes]) -> None:
+    def current_pause(self) -> QueuePause | None:
+        """Return who had the queue pause; None while it is worked off."""
+        self._who()
+        return self._catalog.queue.current_pause()
+
+    def pause(self) -> None:
+        """Have files wait; what is complete stays."""
+        self._catalog.queue.pause(self._who().name)
+
+    def resume(self) -> None:
+        """Let files be taken in again."""
+        self._catalog.queue.resume(self._who().name)
+
+    def watched_folders(self) -> tuple[WatchedFolder, ...]:
+        """Return the folders that are followed, and how that goes."""
+        self._who()
+        return self._catalog.watched.list()
+
+    @property
+    def max_file_bytes(self) -> int:
+        """How large a file may be."""
+        self._who()
+        return self._settings.max_file_bytes
+
+    def begin_upload(self, collection: str, announced: Announced = NOTHING_ANNOUNCED) -> int:
+        """Open a batch for files that will be sent and return its number.
+
+        Raises:
+            RefusedUploadError: there is no room for what is announced.
+        """
+        name = self._who().name
+        require_room(self._catalog.jobs, self._layout, name, self._settings, announced)
+        return open_upload(self._catalog.jobs, collection, name)
+
+    async def receive(
+        self, job_id: int, name: str, body: AsyncIterator[bytes], *, declared_bytes: int = 0
+    ) -> None:
         """Take in one file of a batch; once this returns, it is safe.
 
         Raises:
-            RefusedUploadError: the name cannot be used, the file is too long, or the disk is full.
+            RefusedUploadError: the name cannot be used, a limit is reached, or the disk is full.
             NameTakenError: the batch has a file of that name.
             UnknownNameError: no such batch of this person.
         """
@@ -104,7 +148,8 @@ class Intake:
             layout=self._layout,
             job_id=job_id,
             name=name,
-            max_bytes=self._settings.max_file_bytes,
+            settings=self._settings,
+            declared_bytes=declared_bytes,
         )
 
     def delete(self, document_id: DocumentId) -> tuple[int, Footprint]:

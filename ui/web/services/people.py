@@ -94,6 +94,10 @@ class PeopleOffice:
             suspended=suspended,
         )
 
+    def unlink_user(self, name: str) -> None:
+        """Forget which account at the identity provider is a person's."""
+        self._editor().unlink_user(name)
+
     def remove_user(self, name: str) -> None:
         """Remove a person with all conversations."""
         self._editor().remove_user(name)

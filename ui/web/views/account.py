@@ -35,7 +35,7 @@ def _draw_password(desk: Desk, *, has_password: bool) -> None:
     st.subheader("Password")
     if not has_password:
         st.info(
-            "You have no password yet. With one, you can sign in again without a link.",
+            "You have no password here. With one, you can sign in by name and password, too.",
             icon=":material/key:",
         )
     with st.form("password", border=False):

@@ -17,7 +17,14 @@ from ui.web.components.source import draw_source_pane
 from ui.web.components.why import draw_why
 from ui.web.desk import Desk
 from ui.web.navigation import DOCUMENTS, page_at
-from ui.web.sessions import AskState, ask_state, current_desk, follow_address, write_address
+from ui.web.sessions import (
+    AskState,
+    ask_state,
+    current_desk,
+    follow_address,
+    tab_watch,
+    write_address,
+)
 from ui.web.shown_text import plain
 from ui.web.stylesheet import READING, SUGGESTION, UNSEEN
 from ui.web.suggestions import suggested_questions
@@ -115,5 +122,9 @@ def _ask(desk: Desk, state: AskState, question: str, *, anew: bool = False) -> N
     asked_in = state.conversation_id
     state.source, state.notice, state.run_conversation_id = None, None, asked_in
     state.run = desk.answers.start(
-        question, conversation_id=asked_in, on_stored=state.stored, anew=anew
+        question,
+        conversation_id=asked_in,
+        on_stored=state.stored,
+        is_watched=tab_watch(),
+        anew=anew,
     )

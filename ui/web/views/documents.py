@@ -10,6 +10,7 @@ from ui.web.components.document_list import draw_document_list
 from ui.web.components.preparing import draw_preparing
 from ui.web.components.queue import draw_queue, has_work
 from ui.web.components.upload_box import draw_upload_box
+from ui.web.components.watched_folders import draw_watched_folders
 from ui.web.desk import Desk
 from ui.web.services.intake import Intake
 from ui.web.sessions import DocumentsState, current_desk, documents_state
@@ -39,13 +40,14 @@ def _draw_intake(desk: Desk, state: DocumentsState) -> None:
     draw_deletion(intake, state)
     collection = _choose_collection(intake, state)
     if collection:
-        draw_upload_box(collection, on_sent=lambda: None)
+        draw_upload_box(collection, max_file_bytes=intake.max_file_bytes, on_sent=lambda: None)
     else:
         st.info(
             "Name the new collection and press Enter; then files can be added to it.",
             icon=":material/edit:",
         )
     _draw_live_queue(intake, has_work(intake))
+    draw_watched_folders(intake)
     draw_preparing(desk)
 
 

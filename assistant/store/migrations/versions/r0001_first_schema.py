@@ -8,6 +8,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
+from assistant.store.columns import BIG_INTEGER
+
 revision = "0001"
 down_revision = None
 
@@ -87,7 +89,7 @@ def _make_contents() -> None:
         sa.Column("title", sa.String(), nullable=False),
         sa.Column("date", sa.String(), nullable=True),
         sa.Column("media_type", sa.String(), nullable=False),
-        sa.Column("size_bytes", sa.Integer(), nullable=False),
+        sa.Column("size_bytes", BIG_INTEGER, nullable=False),
         sa.Column("flags", sa.JSON(), nullable=False),
         sa.Column("n_pages", sa.Integer(), nullable=False),
         sa.Column("n_chunks", sa.Integer(), nullable=False),
@@ -109,7 +111,7 @@ def _make_contents() -> None:
     )
     op.create_table(
         "chunks",
-        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("id", BIG_INTEGER, nullable=False),
         sa.Column("content_id", sa.Integer(), nullable=False),
         sa.Column("page_index", sa.Integer(), nullable=False),
         sa.Column("span_start", sa.Integer(), nullable=False),

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
+from assistant.store.columns import BIG_INTEGER
+
 revision = "0003"
 down_revision = "0002"
 
@@ -20,8 +22,8 @@ def upgrade() -> None:
         sa.Column("state", sa.String(), nullable=False),
         sa.Column("is_stopping", sa.Boolean(), nullable=False),
         sa.Column("n_attempts", sa.Integer(), nullable=False),
-        sa.Column("n_bytes", sa.Integer(), nullable=False),
-        sa.Column("n_bytes_done", sa.Integer(), nullable=False),
+        sa.Column("n_bytes", BIG_INTEGER, nullable=False),
+        sa.Column("n_bytes_done", BIG_INTEGER, nullable=False),
         sa.Column("created_at", sa.String(), nullable=False),
         sa.Column("started_at", sa.String(), nullable=True),
         sa.Column("finished_at", sa.String(), nullable=True),
@@ -39,7 +41,7 @@ def upgrade() -> None:
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("job_id", sa.Integer(), nullable=False),
         sa.Column("document", sa.String(), nullable=False),
-        sa.Column("size_bytes", sa.Integer(), nullable=False),
+        sa.Column("size_bytes", BIG_INTEGER, nullable=False),
         sa.Column("status", sa.String(), nullable=True),
         sa.Column("reason", sa.String(), nullable=True),
         sa.Column("detail", sa.String(), nullable=True),

@@ -11,6 +11,22 @@ down_revision = "0003"
 
 def upgrade() -> None:
     """Let vectors be missing."""
+    if op.get_context().dialect.name == "sqlite":
+        _remake_chunks()
+    else:
+        op.alter_column("chunks", "vector", nullable=True)
+    op.create_index(
+        "ix_chunks_without_vector",
+        "chunks",
+        ["content_id"],
+        sqlite_where=sa.text("vector IS NULL"),
+        postgresql_where=sa.text("vector IS NULL"),
+    )
+    with op.batch_alter_table("segments") as batch:
+        batch.alter_column("vectors_sha256", existing_type=sa.String(), nullable=True)
+
+
+def _remake_chunks() -> None:
     # A table made anew counts from its largest id: an id that was given must not come again.
     last_id = op.get_bind().scalar(sa.text("SELECT seq FROM sqlite_sequence WHERE name = 'chunks'"))
     with op.batch_alter_table("chunks", copy_from=_chunks(), recreate="always") as batch:
@@ -21,14 +37,6 @@ def upgrade() -> None:
             f"INSERT INTO sqlite_sequence (name, seq) VALUES ('chunks', {int(last_id)})",  # noqa: S608 - a number
         ):
             op.execute(change)
-    op.create_index(
-        "ix_chunks_without_vector",
-        "chunks",
-        ["content_id"],
-        sqlite_where=sa.text("vector IS NULL"),
-    )
-    with op.batch_alter_table("segments") as batch:
-        batch.alter_column("vectors_sha256", existing_type=sa.String(), nullable=True)
 
 
 def _chunks() -> sa.Table:

@@ -94,8 +94,13 @@ def _extend_users() -> None:
         sa.UniqueConstraint("name", name="uq_users_name"),
         sqlite_autoincrement=True,
     )
+    # Made anew where only that brings the promise that no id comes again; others keep it anyway.
+    is_made_anew = op.get_context().dialect.name == "sqlite"
     with op.batch_alter_table(
-        "users", copy_from=users, recreate="always", table_kwargs=_AUTOINCREMENT
+        "users",
+        copy_from=users,
+        recreate="always" if is_made_anew else "never",
+        table_kwargs=_AUTOINCREMENT,
     ) as batch:
         batch.add_column(sa.Column("key", sa.String(), nullable=True))
         batch.add_column(sa.Column("password_hash", sa.String(), nullable=True))
@@ -105,7 +110,7 @@ def _extend_users() -> None:
     for user_id, name in connection.execute(sa.text("SELECT id, name FROM users ORDER BY id")):
         key = unicodedata.normalize("NFKC", name).casefold()
         if key in given:  # told apart by capitals so far: the later one signs in by the exact name
-            key = f"{key}\0{user_id}"  # which no name is folded to
+            key = f"{key}\n{user_id}"  # which no name is folded to
         given.add(key)
         connection.execute(
             sa.text("UPDATE users SET key = :key WHERE id = :id"), {"key": key, "id": user_id}
