@@ -22,7 +22,7 @@ from tests.browser.test_accessibility import violations
 
 LONG_QUESTION = "What happened in Gdynia in November 2024?"
 """A suggested question; the small model writes several sentences that are proven."""
-OFF_TOPIC = "Does the canteen serve sushi on Fridays?"
+OFF_TOPIC = "What is the capital of Mongolia?"
 EVIDENCE_TEXT = """() => {
     const text = document.body.innerText;
     return text.includes('Nearest sentence, from') && text;

@@ -14,7 +14,7 @@ from tests.faults import durability
 
 PROJECT = Path(__file__).resolve().parents[2]
 LIMIT_S = 600
-EVERY = 97
+EVERY = 197
 """Prime: the sample meets every kind of call."""
 
 
