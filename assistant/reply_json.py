@@ -76,8 +76,10 @@ def citation_to_json(citation: Citation) -> dict[str, Any]:
 
 
 def passage_to_json(passage: Passage) -> dict[str, Any]:
-    """Return a passage of an answer."""
-    return hit_to_json(passage.hit) | {"shown": bool(passage.shown)}
+    """Return a passage of an answer; `shown_parts` are characters of its text."""
+    start = passage.hit.chunk.span.start
+    parts = [[span.start - start, span.end - start] for span in passage.shown]
+    return hit_to_json(passage.hit) | {"shown": bool(parts), "shown_parts": parts}
 
 
 def hit_to_json(hit: Hit) -> dict[str, Any]:

@@ -2,12 +2,13 @@
 
 Source: Efron and Tibshirani, An Introduction to the Bootstrap (1993), section 13.3. Cases are
 resampled with replacement; the same resamples serve every figure of equally many cases, so that
-a ratio's parts stay together and equal input gives equal output.
+a ratio's parts stay together, two runs of the same cases stay paired, and equal input gives equal
+output.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -18,6 +19,11 @@ RESAMPLES = 1000
 SEED = 20240229
 INTERVAL = (2.5, 97.5)
 """Percentiles of the 95 % interval."""
+
+Values = NDArray[np.float64]
+Statistic = Callable[[Values], Values]
+"""From what cases add, shape [..., cases, parts], to a number each, shape [...]; NaN where there is
+none, as of a ratio over zero."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +37,11 @@ class Figure:
     """What it is a mean, share or percentile of; at least 1."""
 
 
+def mean(values: Values) -> Values:
+    """The mean of the first part."""
+    return np.asarray(values[..., 0].mean(axis=-1))
+
+
 def mean_figure(values: Sequence[float]) -> Figure | None:
     """Return the mean; None without values.
 
@@ -39,36 +50,38 @@ def mean_figure(values: Sequence[float]) -> Figure | None:
     """
     if not values:
         return None
-    data = np.asarray(values, dtype=np.float64)
-    return _figure(float(data.mean()), data[_resamples(len(data))].mean(axis=1), len(data))
+    return figure(mean, np.asarray(values, dtype=np.float64)[:, np.newaxis], n=len(values))
 
 
-def ratio_figure(tops: Sequence[float], bottoms: Sequence[float]) -> Figure | None:
-    """Return sum(tops) / sum(bottoms), case i giving tops[i] and bottoms[i]; None over zero.
+def figure(statistic: Statistic, values: Values, *, n: int) -> Figure | None:
+    """Return a statistic of cases; None where it has no value.
 
-    `n` is sum(bottoms). Resamples whose bottoms sum to zero are left out of the interval.
+    Args:
+        statistic: What is computed.
+        values: Of each case, shape [cases, parts], at least one.
+        n: Told with the figure.
     """
-    top = np.asarray(tops, dtype=np.float64)
-    bottom = np.asarray(bottoms, dtype=np.float64)
-    if bottom.sum() == 0:
+    value = float(statistic(values))
+    return _figure(value, statistic(values[_resamples(len(values))]), n)
+
+
+def paired_difference(statistic: Statistic, left: Values, right: Values) -> Figure | None:
+    """Return by how much a statistic is higher on the right; None where one side has no value.
+
+    Args:
+        statistic: What is computed.
+        left: Of each case, shape [cases, parts], at least one.
+        right: Of the same cases in the same order.
+    """
+    rows = _resamples(len(left))
+    value = float(statistic(right) - statistic(left))
+    return _figure(value, statistic(right[rows]) - statistic(left[rows]), len(left))
+
+
+def _figure(value: float, draws: Values, n: int) -> Figure | None:
+    draws = draws[np.isfinite(draws)]
+    if not (np.isfinite(value) and draws.size):
         return None
-    rows = _resamples(len(bottom))
-    below = bottom[rows].sum(axis=1)
-    kept = below > 0
-    draws = top[rows].sum(axis=1)[kept] / below[kept]
-    return _figure(float(top.sum() / bottom.sum()), draws, int(bottom.sum()))
-
-
-def percentile_figure(values: Sequence[float], percent: float) -> Figure | None:
-    """Return a percentile, linear between values; None without values."""
-    if not values:
-        return None
-    data = np.asarray(values, dtype=np.float64)
-    draws = np.percentile(data[_resamples(len(data))], percent, axis=1)
-    return _figure(float(np.percentile(data, percent)), draws, len(data))
-
-
-def _figure(value: float, draws: NDArray[np.float64], n: int) -> Figure:
     low, high = np.percentile(draws, INTERVAL)
     return Figure(value=value, low=float(low), high=float(high), n=n)
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any
 
-from evals.metrics import score_case
+from evals.case_scores import score_case
 from evals.suites import Case
 from evals.text_metrics import token_f1
 

@@ -67,13 +67,25 @@ def is_near(item: Place, others: Sequence[Place], tolerance: int) -> bool:
     )
 
 
-def reciprocal_rank(hits: Sequence[bool]) -> float:
-    """Return 1 / rank of the first hit; 0 without one.
+def document_hits(gold: Sequence[Place], found: Sequence[Place]) -> list[bool]:
+    """Tell of each document found, in the order of its first place, whether it is gold."""
+    documents = {document for document, _ in gold}
+    return [document in documents for document in dict.fromkeys(document for document, _ in found)]
 
-    >>> reciprocal_rank([False, True, True])
-    0.5
+
+def page_hits(gold: Sequence[Place], found: Sequence[Place], tolerance: int) -> list[bool]:
+    """Tell of each place found, in the order of its first passage, whether it is a gold page.
+
+    Of several places that are near the same gold page, the first is it.
     """
-    return next((1 / rank for rank, hit in enumerate(hits, 1) if hit), 0.0)
+    left = {item for item in gold if item[1] is not None}
+    hits = []
+    for item in dict.fromkeys(found):
+        near = [page for page in left if is_near(item, [page], tolerance)]
+        hits.append(bool(near))
+        if near:
+            left.discard(item if item in left else min(near, key=str))
+    return hits
 
 
 def verbatim_quotes(reply: Mapping[str, Any]) -> tuple[int, int]:

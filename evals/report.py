@@ -9,7 +9,7 @@ from typing import Any
 
 from assistant.inert import json_text, markdown
 from evals.bootstrap import Figure
-from evals.metrics import score_suite
+from evals.metrics import SHARES, score_suite
 from evals.runs import Run, write_text
 
 
@@ -22,7 +22,7 @@ class SuiteReport:
     errors: Mapping[str, str]
     """What went wrong, by case id."""
     unscored: int
-    """Cases without a reply, for an error or because the run was stopped."""
+    """Cases without a reply: those with an error, and those that were not asked yet."""
     figures: Mapping[str, Figure]
     """By metric, in report order."""
 
@@ -70,14 +70,14 @@ class Report:
             )
         for name, suite in self.suites.items():
             yield ""
-            yield f"## {markdown(name)}: {suite.n} cases, {suite.unscored} unscored"
+            yield f"## {markdown(name)}: {suite.n} cases, {_apart(suite)}"
             yield ""
             yield "| metric | value | 95 % interval | n |"
             yield "|---|--:|--:|--:|"
             for metric, figure in suite.figures.items():
-                places = 0 if "_ms_" in metric else 3
                 value, low, high = (
-                    f"{number:.{places}f}" for number in (figure.value, figure.low, figure.high)
+                    number_text(metric, number)
+                    for number in (figure.value, figure.low, figure.high)
                 )
                 yield f"| {metric} | {value} | {low} – {high} | {figure.n} |"
             for case_id, error in suite.errors.items():
@@ -109,6 +109,26 @@ def write_report(report: Report) -> None:
     write_text(report.run.folder / "report.md", report.to_markdown())
 
 
+def number_text(metric: str, number: float, *, sign: str = "") -> str:
+    """Return a figure with as many places as say something.
+
+    >>> number_text("em", 0.5), number_text("ttft_ms_p50", 1234.5, sign="+")
+    ('0.500', '+1234')
+    """
+    return f"{number:{sign}.{0 if is_large(metric) else 3}f}"
+
+
+def is_large(metric: str) -> bool:
+    """Tell whether a metric is no share but a time, a size or a count."""
+    return metric not in SHARES
+
+
+def _apart(suite: SuiteReport) -> str:
+    """Say what is not in the figures, each kind by itself."""
+    n_crashed = len(suite.errors)
+    return f"{n_crashed} with an error, {suite.unscored - n_crashed} not asked"
+
+
 def _suite_to_json(suite: SuiteReport) -> dict[str, Any]:
     values = {metric: round(figure.value, 4) for metric, figure in suite.figures.items()}
     intervals = {
@@ -118,6 +138,8 @@ def _suite_to_json(suite: SuiteReport) -> dict[str, Any]:
     return {
         "n": suite.n,
         "unscored": suite.unscored,
+        "crashed": len(suite.errors),
+        "not_asked": suite.unscored - len(suite.errors),
         **values,
         "intervals": intervals,
         "errors": dict(suite.errors),

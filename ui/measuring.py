@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from assistant.access import ReadableSet
     from assistant.cancellation import Cancellation
     from assistant.engine import Engine
+    from assistant.store.catalog import Catalog
     from evals.runs import Asker
     from evals.suites import Case
     from ui.settings import Settings
@@ -55,21 +56,28 @@ def run_subject(
 
 
 def build_asker(
-    engine: Engine, readable: ReadableSet, cancellation: Cancellation | None = None
+    engine: Engine,
+    catalog: Catalog,
+    readable: ReadableSet,
+    cancellation: Cancellation | None = None,
 ) -> Asker:
-    """Return what asks a case as a user would.
+    """Return what asks a case as a user would, and notes whether the corpus holds what it asks for.
 
     Args:
         engine: Answers.
+        catalog: Of the same corpus.
         readable: What the run may see.
         cancellation: Stops the question under way, and every later one.
     """
     from assistant.reply_json import reply_to_json
+    from evals.gold_state import gold_lookup
+
+    look_up = gold_lookup(catalog, readable)
 
     def ask(case: Case) -> dict[str, Any]:
         reply = engine.ask(
             case.question, history=case.history, readable=readable, cancellation=cancellation
         )
-        return reply_to_json(reply, reply_id=case.id)
+        return reply_to_json(reply, reply_id=case.id) | {"gold": look_up(case)}
 
     return ask

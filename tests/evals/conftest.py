@@ -27,6 +27,7 @@ def make_reply(
     citations: list[tuple[str, int | None, str]] | None = None,
     passages: list[tuple[str, int | None, str]] | None = None,
     ttft: float | None = 100.0,
+    confidence: float = 0.9,
 ) -> dict[str, Any]:
     return {
         "id": case_id,
@@ -38,6 +39,21 @@ def make_reply(
         "passages": [
             {"document": d, "page_number": p, "text": text} for d, p, text in passages or ()
         ],
+        "sentences": []
+        if answer is None
+        else [
+            {
+                "text": answer,
+                "support": "supported" if citations else "unsupported",
+                "citations": list(range(len(citations or ()))),
+            }
+        ],
+        "confidence": confidence,
+        "usage": {
+            "prompt_tokens": 300,
+            "prompt_tokens_computed": 20,
+            "completion_tokens": 0 if answer is None else 11,
+        },
         "timings_ms": {"ttft": ttft, "total": 2 * (ttft or 0.0)},
         "model": {
             "generator": "g",

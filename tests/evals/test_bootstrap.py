@@ -1,10 +1,11 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evals.bootstrap import Figure, mean_figure, percentile_figure, ratio_figure
+from evals.bootstrap import Figure, mean, mean_figure, paired_difference
 
 FRACTIONS = st.lists(st.floats(0, 1), min_size=1, max_size=30)
 
@@ -18,23 +19,17 @@ def test_mean_figure_of_a_coin_has_the_textbook_width():
     assert 0.57 <= figure.high <= 0.62
 
 
-def test_figures_without_cases_are_none():
+def test_mean_figure_without_values_is_none():
     assert mean_figure([]) is None
-    assert percentile_figure([], 50) is None
-    assert ratio_figure([], []) is None
-    assert ratio_figure([0.0], [0.0]) is None
 
 
-def test_ratio_figure_counts_its_denominator():
-    figure = ratio_figure([1, 0, 1], [2, 0, 1])
-    assert figure is not None
-    assert (figure.value, figure.n) == (pytest.approx(2 / 3), 3)
-
-
-def test_percentile_figure_is_linear_between_values():
-    figure = percentile_figure([100, 200, 300, 400, 500], 95)
-    assert figure is not None
-    assert figure.value == pytest.approx(480)
+def test_paired_difference_is_of_the_same_cases():
+    # Each case gains 0.1: that is certain, though the cases differ widely.
+    left = np.linspace(0, 0.9, 10)[:, np.newaxis]
+    change = paired_difference(mean, left, left + 0.1)
+    assert change is not None
+    assert (change.value, change.low, change.high) == pytest.approx((0.1, 0.1, 0.1))
+    assert change.n == 10
 
 
 @given(FRACTIONS)

@@ -3,12 +3,13 @@ from __future__ import annotations
 import pytest
 
 from evals.place_metrics import (
+    document_hits,
     document_precision,
     document_recall,
+    page_hits,
     page_precision,
     page_recall,
     place,
-    reciprocal_rank,
     verbatim_quotes,
 )
 from tests.evals.conftest import make_reply
@@ -57,8 +58,15 @@ def test_page_recall_leaves_out_gold_documents_without_a_page():
     assert page_recall([place("a", 1), place("b", None)], [place("a", 1)], 0) == 1
 
 
-def test_reciprocal_rank_without_a_hit_is_zero():
-    assert reciprocal_rank([]) == reciprocal_rank([False]) == 0
+def test_document_hits_count_each_document_once_at_its_first_place():
+    # a, c, b in the order of their first passages; a and b are gold
+    assert document_hits(GOLD, RANKED) == [True, False, True]
+
+
+def test_page_hits_give_each_gold_page_to_the_first_place_near_it():
+    assert page_hits(GOLD, RANKED, 0) == [False, True, False, False, True]
+    # With a tolerance of 1, b 2 stands for gold b 1, and b 1 comes too late; a 4 is itself.
+    assert page_hits(GOLD, RANKED, 1) == [False, True, False, True, False]
 
 
 def test_verbatim_quotes_looks_in_passages_of_the_cited_place_only():

@@ -27,8 +27,9 @@ def test_report_json_has_values_counts_intervals_and_errors(tmp_path):
     own = report["suites"]["own"]
     assert report["run"] == run.id
     assert (own["n"], own["unscored"]) == (3, 1)
-    assert own["containment"] == 0.5  # the case without a reply counts against it
-    assert own["intervals"]["containment"]["n"] == 2
+    assert (own["crashed"], own["not_asked"]) == (1, 0)
+    assert own["containment"] == 1  # the case without a reply is counted apart
+    assert own["intervals"]["containment"]["n"] == 1
     assert own["abstention_recall"] == 1
     assert own["errors"] == {"c": "RuntimeError: crash"}
     assert report["models"] == [make_reply("", None)["model"]]
@@ -36,8 +37,8 @@ def test_report_json_has_values_counts_intervals_and_errors(tmp_path):
 
 def test_report_markdown_states_what_was_measured(tmp_path):
     text = report_run(finished_run(tmp_path, sample=3, seed=4)).to_markdown()
-    assert "## own: 3 cases, 1 unscored" in text
-    assert "| containment | 0.500 | 0.000 – 1.000 | 2 |" in text
+    assert "## own: 3 cases, 1 with an error, 0 not asked" in text
+    assert "| containment | 1.000 | 1.000 – 1.000 | 1 |" in text
     assert "| ttft_ms_p50 | 100 | 100 – 100 | 2 |" in text
     assert "Generator g (0123456789ab), embedder e, prompt 1." in text
     assert "3 a suite drawn with seed 4" in text

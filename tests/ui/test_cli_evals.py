@@ -58,6 +58,49 @@ def test_eval_run_exits_3_when_a_gate_is_missed(measuring: Plinth, suite: Path) 
     assert missed.stdout.startswith("# Run ")
 
 
+def test_eval_run_notes_whether_the_corpus_holds_what_is_asked_for(
+    measuring: Plinth, tmp_path: Path, data_dir: Path
+) -> None:
+    def case(name: str, document: str, quote: str | None) -> str:
+        evidence = [{"document": document, "page": None, "quote": quote}]
+        known = {"id": name, "question": "How many days?", "answerable": True}
+        return json.dumps(known | {"answers": ["fewer than before"], "evidence": evidence}) + "\n"
+
+    suite = tmp_path / "held.jsonl"
+    suite.write_text(
+        case("there", "LEAVE.md", "Employees receive 25 days of annual leave")
+        + case("changed", "leave.md", "Every second Friday is free for all staff")
+        + case("unquoted", "leave.md", None)
+        + case("missing", "gone.md", "Employees receive 25 days of annual leave"),
+        encoding="utf-8",
+    )
+    run = json.loads(measuring("eval", "run", suite, "--json").stdout)["run"]
+    lines = (data_dir / "evals" / run / "answers" / "held.jsonl").read_text("utf-8").splitlines()
+    assert {reply["id"]: reply["gold"] for reply in map(json.loads, lines)} == {
+        "there": {"in_corpus": True, "in_text": True},
+        "changed": {"in_corpus": True, "in_text": False},
+        "unquoted": {"in_corpus": True, "in_text": None},
+        "missing": {"in_corpus": False, "in_text": None},
+    }
+
+
+def test_eval_compare_pairs_two_runs_and_gates_use_it(measuring: Plinth, suite: Path) -> None:
+    first, second = (
+        json.loads(measuring("eval", "run", suite, "--json").stdout)["run"] for _ in range(2)
+    )
+    done = measuring("eval", "compare", first, second)
+    assert done.exit_code == 0
+    assert done.stdout.startswith(f"# Run {second} compared with {first}")
+    told = json.loads(measuring("eval", "compare", first, second, "--json").stdout)
+    assert told["suites"]["own"]["differences"]["containment"]["difference"] == 0
+    assert told["suites"]["own"]["flips"] == []
+    gated = measuring("eval", "run", suite, "--gate", f"containment no worse than {first} by 0")
+    assert gated.exit_code == 0
+    missed = measuring("eval", "run", suite, "--gate", f"page_mrr no worse than {first}")
+    assert missed.exit_code == 3
+    assert "no suite of both runs measures it" in missed.stderr
+
+
 def test_eval_list_names_suites_and_runs(measuring: Plinth, suite: Path) -> None:
     measuring("eval", "run", suite)
     done = measuring("eval", "list")
@@ -74,6 +117,8 @@ def test_eval_list_names_suites_and_runs(measuring: Plinth, suite: Path) -> None
         (("run", "sample", "--gate", "beauty>=1"), 2, "no known metric"),
         (("run", "sample", "--sample", "0"), 2, "--sample"),
         (("report", "2001"), 1, "no run is named '2001'"),
+        (("compare", "2001", "2002"), 1, "no run is named '2001'"),
+        (("run", "sample", "--gate", "f1 no worse than 2001"), 1, "no run is named '2001'"),
     ],
 )
 def test_eval_refuses_with_the_reason(

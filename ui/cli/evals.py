@@ -38,7 +38,12 @@ def run_suites(
     seed: Annotated[int, typer.Option(help="Seed of the drawing.")] = 0,
     gates: Annotated[
         list[str] | None,
-        typer.Option("--gate", metavar="GATE", help="METRIC>=VALUE; exit 3 if it is not met."),
+        typer.Option(
+            "--gate",
+            metavar="GATE",
+            help="METRIC>=VALUE, METRIC<=VALUE or METRIC no worse than RUN [by VALUE]; exit 3 if "
+            "it is not met.",
+        ),
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -47,10 +52,11 @@ def run_suites(
     Example: plinth eval run sample --gate "containment>=0.5"
     """
     from assistant.access import OPERATOR
+    from evals.comparison import compare_runs
     from evals.errors import GateError
-    from evals.gates import missed_gates, parse_gate
+    from evals.gates import RunGate, missed_gates, parse_gate
     from evals.report import report_run, write_report
-    from evals.runs import Plan, start_run
+    from evals.runs import Plan, find_run, start_run
     from evals.suites import find_suite, load_suite
     from ui.cli.corpus import open_engine
 
@@ -58,6 +64,9 @@ def run_suites(
         bounds = [parse_gate(gate) for gate in gates or ()]
     except GateError as error:
         raise typer.BadParameter(str(error)) from error
+    for bound in bounds:
+        if isinstance(bound, RunGate):
+            find_run(runs_root(data_dir), bound.run)  # before an hour is spent
     loaded = tuple(load_suite(find_suite(name)) for name in suites)
     settings = load_settings(data_dir)
     with open_engine(data_dir, settings) as (engine, catalog):
@@ -70,16 +79,45 @@ def run_suites(
             sample=sample,
             seed=seed,
         )
-        ask = build_asker(engine, OPERATOR)
+        ask = build_asker(engine, catalog, OPERATOR)
         run = start_run(runs_root(data_dir), plan).ask_all(ask, _progress_notes())
     report = report_run(run)
     write_report(report)
     _print_report(report, as_json=as_json)
-    missed = list(missed_gates(bounds, {name: s.figures for name, s in report.suites.items()}))
+    missed = list(
+        missed_gates(
+            bounds,
+            {name: suite.figures for name, suite in report.suites.items()},
+            lambda earlier: compare_runs(find_run(runs_root(data_dir), earlier), run),
+        )
+    )
     for sentence in missed:
         note(sentence)
     if missed:
         raise typer.Exit(EXIT_GATE_MISSED)
+
+
+@app.command("compare")
+def compare(
+    data_dir: DataDir,
+    left: Annotated[str, typer.Argument(metavar="RUN", help="The earlier run, or its beginning.")],
+    right: Annotated[str, typer.Argument(metavar="RUN", help="The later run, or its beginning.")],
+    as_json: Json = False,
+) -> None:
+    """Compare two runs case by case: differences with intervals and tests, and what flipped.
+
+    Example: plinth eval compare 20260102 20260103
+    """
+    from evals.comparison import compare_runs
+    from evals.comparison_report import comparison_to_json, comparison_to_markdown
+    from evals.runs import find_run
+
+    root = runs_root(data_dir)
+    comparison = compare_runs(find_run(root, left), find_run(root, right))
+    if as_json:
+        print_json(comparison_to_json(comparison))
+    else:
+        say(comparison_to_markdown(comparison), end="")
 
 
 @app.command("list")

@@ -25,6 +25,7 @@ from ui.web.logs import log_unexpected
 if TYPE_CHECKING:
     from assistant.access import ReadableSet
     from assistant.engine import Engine
+    from assistant.store.catalog import Catalog
     from evals.runs import Asker
     from evals.suites import Case, Suite
 
@@ -100,10 +101,10 @@ class Evaluation:
         self._change(is_stopping=True)
         self.cancellation.cancel()
 
-    def work(self, engine: Future[Engine], readable: ReadableSet) -> None:
+    def work(self, engine: Future[Engine], catalog: Catalog, readable: ReadableSet) -> None:
         """Ask until the end, a stop or an error; every end shows in the snapshot."""
         try:
-            ask = build_asker(self._loaded(engine), readable, self.cancellation)
+            ask = build_asker(self._loaded(engine), catalog, readable, self.cancellation)
             finished = self.run.ask_all(self._telling(ask), self._listen)
             write_report(report_run(finished))
         except QuestionCancelledError:
@@ -163,6 +164,7 @@ class Evaluations:
     Args:
         data_dir: Runs and uploaded suites lie in it.
         engine: Answers, once it is there.
+        catalog: Of the same corpus.
         subject: Returns what decides a reader's replies at the moment; see `ui.measuring`.
     """
 
@@ -170,10 +172,12 @@ class Evaluations:
         self,
         data_dir: Path,
         engine: Future[Engine],
+        catalog: Catalog,
         subject: Callable[[ReadableSet], Mapping[str, Any]],
     ) -> None:
         self._data_dir = data_dir
         self._engine = engine
+        self._catalog = catalog
         self.subject = subject
         self._lock = threading.Lock()
         self._current: Evaluation | None = None
@@ -280,7 +284,7 @@ class Evaluations:
             self._current = evaluation
             self._thread = threading.Thread(
                 target=evaluation.work,
-                args=(self._engine, readable),
+                args=(self._engine, self._catalog, readable),
                 name="evaluation",
                 daemon=True,
             )

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from types import MappingProxyType
 
+from evals.metrics import SHARES
+
 _ANSWERS = {
     "containment": "Right answers, of the answerable: a gold answer is in the answer",
     "fact_recall": "Facts of a complete answer that are in the answer",
     "number_recall": "Numbers of the gold answer that are in the answer",
+    "values_stated": "Answers with all numbers, dates and units of the gold answer",
     "em": "Answers that are the gold answer, word for word",
     "f1": "Words shared with the gold answer",
     "rouge_l": "Words shared with the gold answer, in its order",
@@ -20,27 +23,57 @@ WORDS = MappingProxyType(
         "abstention_precision": "Abstentions that were right to abstain",
         "abstention_recall": "Unanswerable questions that were left unanswered",
         "abstention_f1": "Abstaining, both taken together",
+        "risk_area": "Wrong answers among the surer ones, on average; less is better",
+        "calibration_error": "How far confidence is from being right; less is better",
         "doc_recall_at_1": "Right document is the first passage",
         "doc_recall_at_3": "Right documents found in 3 passages",
         "doc_recall_at_5": "Right documents found in 5 passages",
+        "doc_precision_at_5": "Of the first 5 documents, how many are right",
+        "doc_ndcg_at_5": "Right documents among the first 5, the first counting most",
+        "doc_map": "Right documents before wrong ones",
         "doc_mrr": "How far up the right document is; 1: first",
-        "number_recall_at_1": "Numbers of the gold answer that are in the first passage",
-        "number_recall_at_3": "Numbers of the gold answer found in 3 passages",
-        "number_recall_at_5": "Numbers of the gold answer found in 5 passages",
         "page_recall_at_1": "Right page is the first passage",
         "page_recall_at_3": "Right pages found in 3 passages",
         "page_recall_at_5": "Right pages found in 5 passages",
+        "page_precision_at_5": "Of the first 5 pages, how many are right",
+        "page_ndcg_at_5": "Right pages among the first 5, the first counting most",
+        "page_map": "Right pages before wrong ones",
         "page_mrr": "How far up the right page is; 1: first",
+        "passage_recall_at_1": "Gold passage is the first passage",
+        "passage_recall_at_3": "Gold passages found in 3 passages",
+        "passage_recall_at_5": "Gold passages found in 5 passages",
+        "passage_precision_at_5": "Of the first 5 passages, how many are gold",
+        "passage_ndcg_at_5": "Gold passages among the first 5, the first counting most",
+        "passage_map": "Gold passages before others",
+        "passage_mrr": "How far up the gold passage is; 1: first",
+        "number_recall_at_1": "Numbers of the gold answer that are in the first passage",
+        "number_recall_at_3": "Numbers of the gold answer found in 3 passages",
+        "number_recall_at_5": "Numbers of the gold answer found in 5 passages",
         "cited": "Answers with a source",
         "citation_precision_doc": "Sources from a right document",
         "citation_recall_doc": "Right documents that are cited",
         "citation_precision_page": "Sources from a right page",
         "citation_recall_page": "Right pages that are cited",
+        "citation_precision_passage": "Sources that are a gold passage",
+        "citation_recall_passage": "Gold passages that are cited",
+        "sentence_precision_doc": "Sources of sentences from a right document",
+        "sentence_recall_doc": "Sentences with a source from a right document",
+        "sentence_precision_page": "Sources of sentences from a right page",
+        "sentence_recall_page": "Sentences with a source from a right page",
+        "sentence_precision_passage": "Sources of sentences that are a gold passage",
+        "sentence_recall_passage": "Sentences with a gold passage as their source",
         "quote_verbatim": "Quotes that are word for word in the document",
+        "unsupported_sentences": "Sentences that are not proven in full; less is better",
+        "fully_supported": "Answers of which every sentence is proven in full",
         "ttft_ms_p50": "Time to the first word: half are faster",
         "ttft_ms_p95": "Time to the first word: 95 of 100 are faster",
         "total_ms_p50": "Time to the whole answer: half are faster",
         "total_ms_p95": "Time to the whole answer: 95 of 100 are faster",
+        "prompt_tokens": "Tokens that the model was shown",
+        "prompt_tokens_computed": "Tokens of them that had to be computed",
+        "tokens_per_second": "Tokens written in a second",
+        "peak_memory_mb": "Most memory that was in use, in MB",
+        "joules": "Energy that a question took, in joules",
     }
 )
 """What a figure says, by the metric's name."""
@@ -60,19 +93,21 @@ SHORT = MappingProxyType(
 """Metrics of the plot, with words that fit beside it, in its order."""
 
 
-def is_time(metric: str) -> bool:
-    """Tell whether a metric is in milliseconds, where less is better."""
-    return "_ms_" in metric
+def is_share(metric: str) -> bool:
+    """Tell whether a metric lies between 0 and 1; others are times, sizes and counts."""
+    return metric in SHARES
 
 
 def figure_text(metric: str, number: float) -> str:
     """Return a figure as people write it.
 
-    >>> figure_text("em", 0.5), figure_text("ttft_ms_p50", 1234.0)
-    ('50 %', '1.2 s')
+    >>> figure_text("em", 0.5), figure_text("ttft_ms_p50", 1234.0), figure_text("joules", 12.0)
+    ('50 %', '1.2 s', '12')
     """
-    if not is_time(metric):
+    if is_share(metric):
         return f"{number * 100:.0f} %"
+    if "_ms_" not in metric:
+        return f"{number:,.0f}"
     return f"{number / 1000:.1f} s" if number >= 1000 else f"{number:.0f} ms"
 
 

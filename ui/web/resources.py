@@ -130,7 +130,7 @@ def open_resources(data_dir: Path) -> Iterator[Resources]:
                 settings, index_generation=catalog.current_generation(), readable=readable
             )
 
-        evaluations = Evaluations(data_dir, engine, subject)
+        evaluations = Evaluations(data_dir, engine, catalog, subject)
         metrics = Metrics()
         loader = threading.Thread(
             target=_load,

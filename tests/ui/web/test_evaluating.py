@@ -13,6 +13,7 @@ from assistant.access import OPERATOR, ReadableSet
 from assistant.cancellation import Cancellation
 from assistant.engine import Engine
 from assistant.errors import InvalidQuestionError
+from assistant.store.catalog import Catalog
 from assistant.types import CollectionId, Reply
 from evals.errors import RunError
 from evals.runs import find_run, list_runs
@@ -92,14 +93,19 @@ def engine(opened: Resources) -> Engine:
 
 
 @pytest.fixture
+def catalog(opened: Resources) -> Catalog:
+    return opened.catalog
+
+
+@pytest.fixture
 def held(engine: Engine) -> HeldEngine:
     return HeldEngine(engine, QUESTIONS[1])
 
 
 @pytest.fixture
-def measuring(held: HeldEngine, tmp_path: Path) -> Iterator[Evaluations]:
+def measuring(held: HeldEngine, catalog: Catalog, tmp_path: Path) -> Iterator[Evaluations]:
     """Evaluations whose second question is held."""
-    evaluations = Evaluations(tmp_path / "held", ready(held), lambda _: {"program": 1})
+    evaluations = Evaluations(tmp_path / "held", ready(held), catalog, lambda _: {"program": 1})
     yield evaluations
     evaluations.close()
 
@@ -193,8 +199,8 @@ def test_close_stops_what_is_under_way_and_starts_nothing_more(
         measuring.start(SUITE, OPERATOR, sample=None)
 
 
-def test_stop_does_not_wait_for_models(tmp_path: Path) -> None:
-    evaluations = Evaluations(tmp_path, Future(), nothing_decides)
+def test_stop_does_not_wait_for_models(catalog: Catalog, tmp_path: Path) -> None:
+    evaluations = Evaluations(tmp_path, Future(), catalog, nothing_decides)
     evaluations.stop()  # nothing is under way
     evaluations.start(SUITE, OPERATOR, sample=2)
     progress = evaluations.snapshot()
@@ -204,8 +210,10 @@ def test_stop_does_not_wait_for_models(tmp_path: Path) -> None:
     assert ended(evaluations).is_stopped
 
 
-def test_question_that_fails_is_counted_and_the_run_goes_on(tmp_path: Path) -> None:
-    evaluations = Evaluations(tmp_path, ready(FailingEngine()), nothing_decides)
+def test_question_that_fails_is_counted_and_the_run_goes_on(
+    catalog: Catalog, tmp_path: Path
+) -> None:
+    evaluations = Evaluations(tmp_path, ready(FailingEngine()), catalog, nothing_decides)
     run_id = evaluations.start(SUITE, OPERATOR, sample=None)
     progress = ended(evaluations)
     assert (progress.n_failed, progress.n_done, progress.is_finished) == (3, 3, True)
@@ -221,23 +229,23 @@ def test_question_that_fails_is_counted_and_the_run_goes_on(tmp_path: Path) -> N
     ],
 )
 def test_run_that_cannot_begin_says_what_one_may_know(
-    error: Exception, shown: str, tmp_path: Path
+    error: Exception, shown: str, catalog: Catalog, tmp_path: Path
 ) -> None:
     broken: Future[Any] = Future()
     broken.set_exception(error)
-    evaluations = Evaluations(tmp_path, broken, nothing_decides)
+    evaluations = Evaluations(tmp_path, broken, catalog, nothing_decides)
     evaluations.start(SUITE, OPERATOR, sample=None)
     assert re.sub(r"\b[0-9a-f]{12}\b", "ID", ended(evaluations).error or "") == shown
 
 
 def test_run_on_a_full_disk_says_so(
-    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    engine: Engine, catalog: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full_disk(*arguments: object) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("evals.runs._append", full_disk)
-    evaluations = Evaluations(tmp_path, ready(engine), nothing_decides)
+    evaluations = Evaluations(tmp_path, ready(engine), catalog, nothing_decides)
     evaluations.start(SUITE, OPERATOR, sample=None)
     assert ended(evaluations).error == (
         "the run cannot be written (No space left on device); check the disk"

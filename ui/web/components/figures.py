@@ -45,5 +45,5 @@ def draw_table(figures: Mapping[str, Figure]) -> None:
         st.caption(
             "n is what a figure is over: questions, answers or quotes. The interval holds the "
             "true value 95 times out of 100 (bootstrap over questions). A question without a "
-            "reply lowers the figures it belongs to."
+            "reply adds to no figure; such questions are counted apart."
         )

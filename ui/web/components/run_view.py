@@ -88,8 +88,8 @@ def _draw_stopped(evaluations: OwnEvaluations, state: EvaluateState, run: Run) -
     progress = evaluations.snapshot()
     is_busy = progress is not None and not progress.is_done
     st.warning(
-        f"Stopped with {run.n_replies} of {run.n_cases} questions answered. Until it is "
-        "continued, the others lower the figures as if they had failed.",
+        f"Stopped with {run.n_replies} of {run.n_cases} questions answered. The figures are of "
+        "these alone.",
         icon=":material/pause_circle:",
     )
     if run.is_continuable(evaluations.subject()):
