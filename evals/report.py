@@ -9,8 +9,11 @@ from typing import Any
 
 from assistant.inert import json_text, markdown
 from evals.bootstrap import Figure
+from evals.case_scores import ReplyJson
+from evals.layers import Layer, lost_in
 from evals.metrics import SHARES, score_suite
 from evals.runs import Run, write_text
+from evals.suites import Suite
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +28,8 @@ class SuiteReport:
     """Cases without a reply: those with an error, and those that were not asked yet."""
     figures: Mapping[str, Figure]
     """By metric, in report order."""
+    lost: Mapping[Layer, int]
+    """How many cases each layer lost, in the order in which a question meets them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +85,9 @@ class Report:
                     for number in (figure.value, figure.low, figure.high)
                 )
                 yield f"| {metric} | {value} | {low} – {high} | {figure.n} |"
+            yield ""
+            lost = ", ".join(f"{layer} {n}" for layer, n in suite.lost.items() if n)
+            yield f"Where cases were lost: {lost or 'nowhere'}."
             for case_id, error in suite.errors.items():
                 yield ""
                 yield f"Unscored {markdown(case_id)}: {markdown(error)}"
@@ -96,10 +104,21 @@ def report_run(run: Run) -> Report:
             errors=run.errors(suite.name),
             unscored=sum(case.id not in replies for case in suite.cases),
             figures=score_suite(suite.cases, replies, page_tolerance=suite.page_tolerance),
+            lost=_count_lost(suite, replies),
         )
         for reply in replies.values():
             models.setdefault(json.dumps(reply["model"], sort_keys=True), reply["model"])
     return Report(run=run, suites=suites, models=tuple(models.values()))
+
+
+def _count_lost(suite: Suite, replies: Mapping[str, ReplyJson]) -> dict[Layer, int]:
+    counts = dict.fromkeys(Layer, 0)
+    for case in suite.cases:
+        if case.id in replies:
+            layer = lost_in(case, replies[case.id], suite.page_tolerance)
+            if layer is not None:
+                counts[layer] += 1
+    return counts
 
 
 def write_report(report: Report) -> None:
@@ -141,6 +160,7 @@ def _suite_to_json(suite: SuiteReport) -> dict[str, Any]:
         "crashed": len(suite.errors),
         "not_asked": suite.unscored - len(suite.errors),
         **values,
+        "lost": {layer.name.lower(): n for layer, n in suite.lost.items()},
         "intervals": intervals,
         "errors": dict(suite.errors),
     }

@@ -94,6 +94,14 @@ def test_eval_compare_pairs_two_runs_and_gates_use_it(measuring: Plinth, suite: 
     told = json.loads(measuring("eval", "compare", first, second, "--json").stdout)
     assert told["suites"]["own"]["differences"]["containment"]["difference"] == 0
     assert told["suites"]["own"]["flips"] == []
+    for number, command in enumerate((("report", first), ("compare", first, second))):
+        page = suite.with_name(f"{number}.html")
+        written = measuring("eval", *command, "--html", page)
+        assert f"written: {page}" in written.stderr
+        assert page.read_text("utf-8").startswith("<!doctype html>")
+    refused = measuring("eval", "report", first, "--html", suite / "below-a-file.html")
+    assert refused.exit_code == 1
+    assert "below-a-file.html" in refused.stderr
     gated = measuring("eval", "run", suite, "--gate", f"containment no worse than {first} by 0")
     assert gated.exit_code == 0
     missed = measuring("eval", "run", suite, "--gate", f"page_mrr no worse than {first}")

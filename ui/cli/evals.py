@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -23,6 +24,11 @@ app = typer.Typer(help="Measure answers, citations and abstentions with gold que
 EXIT_GATE_MISSED = 3
 NOTES_PER_RUN = 20
 """Lines of progress where stderr is no terminal."""
+
+Html = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="Also write one HTML file that needs no other."),
+]
 
 
 @app.command("run")
@@ -102,18 +108,22 @@ def compare(
     data_dir: DataDir,
     left: Annotated[str, typer.Argument(metavar="RUN", help="The earlier run, or its beginning.")],
     right: Annotated[str, typer.Argument(metavar="RUN", help="The later run, or its beginning.")],
+    html: Html = None,
     as_json: Json = False,
 ) -> None:
     """Compare two runs case by case: differences with intervals and tests, and what flipped.
 
-    Example: plinth eval compare 20260102 20260103
+    Example: plinth eval compare 20260102 20260103 --html comparison.html
     """
     from evals.comparison import compare_runs
     from evals.comparison_report import comparison_to_json, comparison_to_markdown
+    from evals.html_report import comparison_to_html
     from evals.runs import find_run
 
     root = runs_root(data_dir)
     comparison = compare_runs(find_run(root, left), find_run(root, right))
+    if html is not None:
+        _write_page(html, comparison_to_html(comparison))
     if as_json:
         print_json(comparison_to_json(comparison))
     else:
@@ -152,17 +162,21 @@ def list_all(data_dir: DataDir, as_json: Json = False) -> None:
 def score_again(
     data_dir: DataDir,
     run_id: Annotated[str, typer.Argument(metavar="RUN", help="A run's id or its beginning.")],
+    html: Html = None,
     as_json: Json = False,
 ) -> None:
     """Score the replies of a run again and print the report.
 
-    Example: plinth eval report 20260102
+    Example: plinth eval report 20260102 --html report.html
     """
+    from evals.html_report import run_to_html
     from evals.report import report_run, write_report
     from evals.runs import find_run
 
     report = report_run(find_run(runs_root(data_dir), run_id))
     write_report(report)
+    if html is not None:
+        _write_page(html, run_to_html(report))
     _print_report(report, as_json=as_json)
 
 
@@ -184,6 +198,15 @@ def _progress_notes() -> Callable[[Progress], None]:
             note(f"{progress.n_done}/{progress.n_total} cases, about {left_s:.0f} s left")
 
     return tell
+
+
+def _write_page(path: Path, page: str) -> None:
+    from assistant.store.files import said_of_disk
+    from evals.runs import write_text
+
+    with said_of_disk(path):
+        write_text(path, page)
+    note(f"written: {path}")
 
 
 def _print_report(report: Report, *, as_json: bool) -> None:

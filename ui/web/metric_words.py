@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from types import MappingProxyType
 
+from evals.layers import Layer
 from evals.metrics import SHARES
 
 _ANSWERS = {
@@ -91,6 +92,20 @@ SHORT = MappingProxyType(
     }
 )
 """Metrics of the plot, with words that fit beside it, in its order."""
+
+LAYERS = MappingProxyType(
+    {
+        Layer.CORPUS: "Not in the corpus",
+        Layer.PARSING: "Lost in parsing",
+        Layer.RETRIEVAL: "Not found",
+        Layer.CONTEXT: "Found, not shown",
+        Layer.GENERATION: "Shown, not used",
+        Layer.ABSTENTION: "Shown, abstained",
+        Layer.ATTRIBUTION: "Other source cited",
+        Layer.LET_THROUGH: "Answered anyway",
+    }
+)
+"""Where a case was lost, in words that fit beside a bar."""
 
 
 def is_share(metric: str) -> bool:

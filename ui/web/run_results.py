@@ -8,26 +8,13 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from evals.outcomes import Outcome, judge
+from evals.judged import JudgedCase, judged_cases
+from evals.outcomes import Outcome
 from evals.report import Report, report_run
 from evals.runs import Run, find_run
-from evals.suites import Case
 
 KEPT = 8
 """Results kept in memory."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JudgedCase:
-    """A case with what came of it."""
-
-    case: Case
-    outcome: Outcome
-    reply: Mapping[str, Any] | None
-    """As `assistant.reply_json` writes it."""
-    error: str | None
-    """Why there is no reply; None also if it was not asked."""
-    page_tolerance: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,17 +68,4 @@ def count_outcomes(cases: Sequence[JudgedCase]) -> dict[Outcome, int]:
 @lru_cache(maxsize=KEPT)
 def _computed(folder: Path, _state: Hashable) -> RunResults:
     run = find_run(folder.parent, folder.name)
-    cases = {}
-    for suite in run.suites():
-        replies, errors = run.replies(suite.name), run.errors(suite.name)
-        cases[suite.name] = tuple(
-            JudgedCase(
-                case=case,
-                outcome=judge(case, replies.get(case.id)),
-                reply=replies.get(case.id),
-                error=errors.get(case.id),
-                page_tolerance=suite.page_tolerance,
-            )
-            for case in suite.cases
-        )
-    return RunResults(report=report_run(run), cases=cases)
+    return RunResults(report=report_run(run), cases=judged_cases(run))

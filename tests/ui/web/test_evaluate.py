@@ -125,12 +125,14 @@ def test_run_shows_figures_plots_and_its_wrong_cases(app: AppTest) -> None:
     ask(app)
     assert "own: " in texts(app)
     assert " right" in app.subheader[1].value
-    assert len(app.get("vega_lite_chart")) == 2
+    assert len(app.get("vega_lite_chart")) == 3
+    assert "Where questions were lost" in texts(app)
     (table,) = [one for one in app.get("html") if "plinth-figures" in str(one.value)]
     assert "<code>containment</code>" in str(table.value)
     shown = texts(app)
     assert "What is the hotel limit a night?" in shown
     assert "999 euros" in shown
+    assert "Lost: " in shown
     assert "120 euros a night" in shown
     assert ":green[gold document]" in shown
     assert "shown to the model" in shown

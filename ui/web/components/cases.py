@@ -7,13 +7,14 @@ from typing import Any
 
 import streamlit as st
 
+from evals.judged import JudgedCase
+from evals.layers import Layer
 from evals.outcomes import Outcome
 from evals.place_metrics import is_near, place
 from evals.suites import Case
 from ui.web.components.reply import place as place_name
 from ui.web.components.reply import sentences_markdown
 from ui.web.routes import file_address
-from ui.web.run_results import JudgedCase
 from ui.web.shown_text import plain, shortened
 
 TITLE_CHARS = 120
@@ -27,6 +28,17 @@ LOOKS = {
     Outcome.RIGHT: ("Right", "check_circle"),
 }
 """Words and icon of every outcome, the wrong ones first."""
+
+WHAT_IT_MEANS = {
+    Layer.CORPUS: "No gold document is among the documents: take it in, or correct the case.",
+    Layer.PARSING: "The document's text holds neither the gold passage nor a gold answer.",
+    Layer.RETRIEVAL: "No passage found holds the gold evidence.",
+    Layer.CONTEXT: "A passage found holds it; the part of it shown to the model does not.",
+    Layer.GENERATION: "The model was shown it and said something else.",
+    Layer.ABSTENTION: "The model was shown it; the reply was that the documents do not say.",
+    Layer.ATTRIBUTION: "The answer is right, but no source that it cites is gold evidence.",
+    Layer.LET_THROUGH: "The check of evidence let an answer through.",
+}
 
 
 def draw_case(judged: JudgedCase) -> None:
@@ -42,6 +54,8 @@ def draw_case(judged: JudgedCase) -> None:
         with right:
             st.markdown("**Answer**")
             _draw_answer(judged)
+        if judged.layer is not None:
+            st.caption(f"Lost: {judged.layer}. {WHAT_IT_MEANS[judged.layer]}")
         if judged.reply is not None:
             st.markdown("**Passages found**, best first")
             _draw_passages(judged, judged.reply["passages"])

@@ -8,7 +8,8 @@ from typing import Any
 import streamlit as st
 
 from evals.bootstrap import Figure
-from ui.web.metric_words import SHORT, figure_text
+from evals.layers import Layer
+from ui.web.metric_words import LAYERS, SHORT, figure_text
 
 ROW_PX = 34
 LABEL_PX = 130
@@ -106,6 +107,24 @@ def times_spec(replies: Iterable[Mapping[str, Any]]) -> Spec | None:
     )
 
 
+def lost_spec(lost: Mapping[Layer, int]) -> Spec | None:
+    """Return a plot with a bar for each layer that lost a case; None where none did."""
+    rows = [{"metric": LAYERS[layer], "n": n} for layer, n in lost.items() if n]
+    if not rows:
+        return None
+    count = {
+        "field": "n",
+        "type": "quantitative",
+        "title": "questions",
+        "axis": {"tickMinStep": 1, "labelFlush": False},
+    }
+    return _plot(
+        rows,
+        [{"field": "metric", "title": "Where"}, {"field": "n", "title": "Questions"}],
+        {"mark": {"type": "bar", "color": COLOUR, "height": 14}, "encoding": {"x": count}},
+    )
+
+
 def _plot(rows: list[dict[str, Any]], tooltip: list[dict[str, Any]], *layers: Spec) -> Spec:
     by_row = {
         "field": "metric",
@@ -147,3 +166,12 @@ def draw_times(replies: Iterable[Mapping[str, Any]]) -> None:
     if spec is not None:
         st.markdown("**Time**, a stroke for each question; the dot is the middle one")
         st.vega_lite_chart(spec, width="stretch", alt="Seconds to the first word and to the end")
+
+
+def draw_lost(lost: Mapping[Layer, int]) -> None:
+    """Draw where cases were lost."""
+    spec = lost_spec(lost)
+    if spec is not None:
+        alt = "; ".join(f"{row['metric']} {row['n']}" for row in spec["data"]["values"])
+        st.markdown("**Where questions were lost**, in the order in which they meet each step")
+        st.vega_lite_chart(spec, width="stretch", alt=f"Questions lost: {alt}")

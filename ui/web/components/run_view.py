@@ -8,13 +8,14 @@ from dataclasses import replace
 import streamlit as st
 
 from assistant.errors import AssistantError
+from evals.judged import JudgedCase
 from evals.outcomes import LONG_WORDS, RIGHT_F1, Outcome
 from evals.runs import Run
 from ui.web.components.cases import LOOKS, draw_case
 from ui.web.components.figures import draw_table
-from ui.web.components.plots import draw_figures, draw_times
+from ui.web.components.plots import draw_figures, draw_lost, draw_times
 from ui.web.components.run_list import begun
-from ui.web.run_results import JudgedCase, RunResults, count_outcomes
+from ui.web.run_results import RunResults, count_outcomes
 from ui.web.services.evaluations import OwnEvaluations
 from ui.web.sessions import EvaluateState
 from ui.web.shown_text import plain
@@ -53,6 +54,7 @@ def draw_run(
             draw_figures(figures)
         with right:
             draw_times(results.replies(name))
+        draw_lost(results.report.suites[name].lost)
         draw_table(figures)
     st.subheader("Questions")
     chosen = _chosen_outcomes(counts, state)

@@ -1,0 +1,52 @@
+"""A run, or a comparison of two, as one HTML file that needs no other and no network."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from assistant.inert import json_text
+from evals.comparison import Comparison, Difference, is_worse
+from evals.judged import judged_cases
+from evals.metrics import SHARES
+from evals.report import Report, number_text
+
+_PAGES = Environment(
+    loader=PackageLoader("evals"),
+    autoescape=True,  # questions, answers and quotes are anybody's text
+    undefined=StrictUndefined,
+    trim_blocks=True,
+)
+
+
+def run_to_html(report: Report) -> str:
+    """Return a page with figures, what lost cases, and every case with its reply.
+
+    Raises:
+        RunError: files of the run are damaged.
+    """
+    return _render(
+        "run.html",
+        report=report,
+        cases=judged_cases(report.run),
+        plan=json_text(dict(report.run.plan), indent=2),
+    )
+
+
+def comparison_to_html(comparison: Comparison) -> str:
+    """Return a page with all differences and both answers to every case that flipped."""
+    return _render("comparison.html", comparison=comparison, reach=_reach, is_worse=is_worse)
+
+
+def _render(template: str, **values: Any) -> str:
+    return _PAGES.get_template(template).render(number=number_text, shares=SHARES, **values)
+
+
+def _reach(metric: str, difference: Difference) -> float:
+    """Return what the edge of a picture stands for: shares are drawn alike, others as they need."""
+    change = difference.change
+    widest = max(abs(change.low), abs(change.high))
+    if metric in SHARES:
+        return max(widest, 0.25)
+    return widest or 1.0
