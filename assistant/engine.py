@@ -14,7 +14,7 @@ from assistant.answer_text import (
     says_something_new,
 )
 from assistant.cancellation import Cancellation
-from assistant.confidence import confidence
+from assistant.confidence import SHIPPED, Calibration
 from assistant.context import (
     build_context,
     choose_hits,
@@ -59,6 +59,7 @@ from assistant.types import (
     ChunkId,
     Citation,
     Hit,
+    Record,
     Reply,
     Support,
     Turn,
@@ -94,6 +95,7 @@ class Engine:
         settings: AnswerSettings,
         on_evidence: Callable[[Sequence[ChunkId]], None] = _ignore,
         prepared: PreparedSentences | None = None,
+        calibration: Calibration = SHIPPED,
     ) -> None:
         """Take the parts.
 
@@ -104,6 +106,8 @@ class Engine:
             settings: How to answer.
             on_evidence: Told which passages were found for each question, its evidence first.
             prepared: Sentences' vectors that need not be computed.
+            calibration: How confident to be, and from where on an answer is given unless the
+                settings say it.
         """
         self._retriever = retriever
         self._embedder = embedder
@@ -111,6 +115,7 @@ class Engine:
         self._settings = settings
         self._on_evidence = on_evidence
         self._prepared = prepared
+        self._calibration = calibration
         self._n_asked = 0
         self._lock = threading.Lock()
 
@@ -329,12 +334,14 @@ class Engine:
             return self._abstain(progress, AbstentionReason.NO_EVIDENCE)
         if not kept:
             return self._abstain(progress, AbstentionReason.UNSUPPORTED)
-        likely_right = confidence(progress.signals)
+        calibration = self._calibration
+        likely_right = calibration.confidence(progress.signals)
         if likely_right < SURE and not says_something_new(
             progress.resolved, [text for text, _ in kept]
         ):
             return self._abstain(progress, AbstentionReason.NO_EVIDENCE)
-        if likely_right < self._settings.min_confidence:
+        least = self._settings.min_confidence
+        if likely_right < (calibration.least if least is None else least):
             return self._abstain(progress, AbstentionReason.LOW_CONFIDENCE)
         citations: dict[Citation, int] = {}
         hits = [progress.hits[index] for index in progress.evidence]
@@ -350,7 +357,7 @@ class Engine:
             text=join_sentences([sentence.text for sentence in sentences]),
             sentences=tuple(sentences),
             citations=tuple(citations),
-            record=progress.record(self._generator.info, self._embedder.info),
+            record=self._record(progress),
         )
 
     def _proof(self, progress: Progress, verdicts: Sequence[Verdict]) -> float:
@@ -359,11 +366,14 @@ class Engine:
         cited = [sentence for verdict in verdicts for sentence in verdict.evidence]
         return max((float(sentence.vector @ vector) for sentence in cited), default=0.0)
 
+    def _record(self, progress: Progress) -> Record:
+        return progress.record(self._generator.info, self._embedder.info, self._calibration)
+
     def _abstain(self, progress: Progress, reason: AbstentionReason) -> Abstention:
         return Abstention(
             text=abstention_text(progress.resolved),
             reason=reason,
-            record=progress.record(self._generator.info, self._embedder.info),
+            record=self._record(progress),
         )
 
 

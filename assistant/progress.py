@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 
-from assistant.confidence import confidence
+from assistant.confidence import Calibration
 from assistant.context import Context
 from assistant.evidence.attribution import Verdict
 from assistant.prompts.library import prompt_version
@@ -40,7 +40,9 @@ class Progress:
         """Return the time since the question came."""
         return (time.perf_counter() - self.started) * 1000
 
-    def record(self, generator: GeneratorInfo, embedder: EmbedderInfo) -> Record:
+    def record(
+        self, generator: GeneratorInfo, embedder: EmbedderInfo, calibration: Calibration
+    ) -> Record:
         """Return the record as it is now."""
         generation = self.generation
         shown_of = {hit_index: place for place, hit_index in enumerate(self.evidence)}
@@ -57,7 +59,7 @@ class Progress:
                 )
                 for index, hit in enumerate(self.hits)
             ),
-            confidence=confidence(self.signals) if generation is not None else 0.0,
+            confidence=0.0 if generation is None else calibration.confidence(self.signals),
             timings=Timings(
                 retrieve_ms=self.retrieve_ms,
                 evidence_ms=self.evidence_ms,

@@ -214,8 +214,8 @@ class AnswerSettings(BaseModel):
     """Longest answer of several sentences."""
     select_sentences: bool = True
     """Show the best sentences of the passages; false shows the best passages whole."""
-    min_confidence: float = Field(default=0.25, ge=0, le=1)
-    """Below this the reply is an abstention."""
+    min_confidence: float | None = Field(default=None, ge=0, le=1)
+    """Below this the reply is an abstention; None: what the calibration says."""
     prepared_sentences_gb: float = Field(default=1.0, ge=0, le=1000)
     """Most gigabytes of sentence vectors in the data dir, which the web app prepares so that the
     best evidence is found at once; 0 prepares none."""

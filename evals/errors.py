@@ -18,4 +18,8 @@ class RunError(EvalError):
 
 
 class GateError(EvalError):
-    """A gate is not written as METRIC>=VALUE with a known metric."""
+    """A gate is not written as it should be, or names no known metric."""
+
+
+class CalibrationError(EvalError):
+    """What was asked does not allow a calibration, or not the one that is wanted."""

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from assistant.store.layout import Layout
+from ui.calibrating import site_calibration
 
 if TYPE_CHECKING:
     from assistant.access import ReadableSet
@@ -41,13 +42,16 @@ def suites_root(data_dir: Path) -> Path:
 
 
 def run_subject(
-    settings: Settings, *, index_generation: int, readable: ReadableSet
+    data_dir: Path, settings: Settings, *, index_generation: int, readable: ReadableSet
 ) -> dict[str, Any]:
     """Return everything that decides the replies."""
     # Here, because `plinth --help` should not wait for it.
+    from dataclasses import asdict
+
     from evals.program import program_fingerprint
 
     return {
+        "calibration": asdict(site_calibration(data_dir, settings)[0]),
         "program": program_fingerprint(),
         "settings": settings.model_dump(mode="json", exclude=_DECIDES_NOTHING),
         "index_generation": index_generation,

@@ -198,6 +198,7 @@ class _Packing:
             self._pack(archive, source)
         for path, content in (
             (self.layout.settings, _bytes_of(self.layout.settings)),
+            (self.layout.calibration, _bytes_of(self.layout.calibration)),
             (self.layout.audit_anchor, anchor),
         ):
             if content is not None:

@@ -29,6 +29,11 @@ class Layout:
         return self.root / "plinth.toml"
 
     @property
+    def calibration(self) -> Path:
+        """How confident to be, fitted to this site's questions; the shipped one where missing."""
+        return self.root / "calibration.json"
+
+    @property
     def evaluations(self) -> Path:
         """Runs of evaluations, and the suites that were uploaded."""
         return self.root / "evals"

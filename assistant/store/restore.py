@@ -29,7 +29,7 @@ from assistant.store.writer import CatalogWriter, open_writer
 
 _HASH = "[0-9a-f]{64}"
 _EXPECTED = (
-    re.compile(r"catalog\.sqlite|plinth\.toml|audit\.json"),
+    re.compile(r"catalog\.sqlite|plinth\.toml|calibration\.json|audit\.json"),
     re.compile(rf"originals/(?P<prefix>[0-9a-f]{{2}})/(?=(?P=prefix)){_HASH}"),
     re.compile(rf"uploads/[1-9][0-9]{{0,17}}/{_HASH}"),
     re.compile(r"evals(/[^/\0.][^/\0]*){1,5}"),

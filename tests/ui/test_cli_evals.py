@@ -135,3 +135,35 @@ def test_eval_refuses_with_the_reason(
     done = plinth("eval", *args)
     assert done.exit_code == exit_code
     assert problem in done.stderr
+
+
+def test_eval_calibrate_fits_to_this_site_and_reset_goes_back(
+    measuring: Plinth, tmp_path: Path, data_dir: Path
+) -> None:
+    lines = ["question,answer,document,page"]
+    # The stand-in for a model quotes the best sentence: right where that is asked for.
+    for number in range(12):
+        lines.append(f"How many days of annual leave do employees receive {number}?,25 days,,")
+        lines.append(f"What is the hotel limit a night in city {number}?,999 euros,,")
+    suite = tmp_path / "many.csv"
+    suite.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    done = measuring("eval", "calibrate", suite, "--most-wrong", 0.5, "--json")
+    assert done.exit_code == 0, done.stderr
+    fitted = json.loads(done.stdout)
+    assert fitted["fitted"]["answers"] == 24
+    assert fitted["generator"] == "fake-generator"
+    assert "fitted to 24 answers of this site" in measuring("doctor").stdout
+    run = json.loads(measuring("eval", "run", suite, "--sample", 2, "--json").stdout)
+    assert run["plan"]["subject"]["calibration"]["fitted"] == fitted["fitted"]
+    assert (data_dir / "calibration.json").is_file()
+    assert measuring("eval", "calibrate", "--reset").exit_code == 0
+    assert not (data_dir / "calibration.json").exists()
+    assert "no calibration was fitted to fake-generator" in measuring("doctor").stdout
+
+
+def test_eval_calibrate_refuses_with_the_reason(measuring: Plinth, suite: Path) -> None:
+    few = measuring("eval", "calibrate", suite)
+    assert few.exit_code == 1
+    assert "too few to fit anything" in few.stderr
+    for arguments in ((), (suite, "--reset")):
+        assert measuring("eval", "calibrate", *arguments).exit_code == 2

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from assistant.access import OPERATOR, OPERATOR_NAME, ReadableSet
+from ui.calibrating import site_calibration
 from ui.settings import Settings
 
 if TYPE_CHECKING:
@@ -60,12 +61,14 @@ def open_engine(data_dir: Path, settings: Settings) -> Iterator[tuple[Engine, Ca
         build_generator(settings.models, Layout(data_dir).blocks) as generator,
     ):
         retriever = HybridRetriever(catalog, embedder, settings.retrieval)
+        calibration, _ = site_calibration(data_dir, settings)  # doctor says what is to be done
         engine = Engine(
             retriever=retriever,
             embedder=embedder,
             generator=generator,
             settings=settings.answer,
             prepared=PreparedSentences(Layout(data_dir).blocks, embedder.info),
+            calibration=calibration,
         )
         yield engine, catalog
 

@@ -13,6 +13,7 @@ import typer
 
 from assistant.errors import AssistantError, StoreError, WriterBusyError
 from models.errors import ModelError
+from ui.calibrating import site_calibration
 from ui.cli import data_dir_checks as checks
 from ui.cli.options import DataDir, Json
 from ui.cli.terminal import one_line, print_json, say
@@ -82,6 +83,7 @@ def examine(data_dir: Path, *, repair: bool = False) -> Iterator[Check]:
         yield _check(f"model {name}", partial(_weights, name, settings))
     if settings.openid.is_on:
         yield _check("identity provider", partial(_provider, settings))
+    yield _check("calibration", partial(_calibration, data_dir, settings))
     yield _check("parser processes", _confinement)
     yield _check("scanned pages", partial(_ocr, settings))
     for name, look in (("data dir", checks.writable), ("places", checks.in_order)):
@@ -92,6 +94,15 @@ def examine(data_dir: Path, *, repair: bool = False) -> Iterator[Check]:
     if repair:
         yield _check("repair", lambda: "; ".join(checks.repaired(data_dir)))
     yield from _examine_corpus(data_dir, settings)
+
+
+def _calibration(data_dir: Path, settings: Settings) -> str:
+    calibration, reason = site_calibration(data_dir, settings)
+    if reason is not None:
+        return f"{reason} (`plinth eval calibrate`)"
+    if not calibration.fitted:
+        return "the shipped one"
+    return f"fitted to {calibration.fitted['answers']} answers of this site"
 
 
 def _examine_corpus(data_dir: Path, settings: Settings) -> Iterator[Check]:

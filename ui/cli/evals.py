@@ -16,6 +16,7 @@ from ui.measuring import build_asker, run_subject, runs_root
 from ui.settings import load_settings
 
 if TYPE_CHECKING:
+    from evals.calibration import Fit
     from evals.report import Report
     from evals.runs import Progress
 
@@ -79,7 +80,7 @@ def run_suites(
         plan = Plan(
             suites=loaded,
             subject=run_subject(
-                settings, index_generation=catalog.current_generation(), readable=OPERATOR
+                data_dir, settings, index_generation=catalog.current_generation(), readable=OPERATOR
             ),
             tag=tag,
             sample=sample,
@@ -101,6 +102,93 @@ def run_suites(
         note(sentence)
     if missed:
         raise typer.Exit(EXIT_GATE_MISSED)
+
+
+@app.command("calibrate")
+def calibrate(
+    data_dir: DataDir,
+    suites: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="SUITE…", help="`sample`, or a .jsonl or .csv file."),
+    ] = None,
+    most_wrong: Annotated[
+        float,
+        typer.Option(min=0, max=1, help="Largest share of the answers given that may be wrong."),
+    ] = 0.1,
+    sample: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Ask N cases drawn from each suite.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the drawing.")] = 0,
+    reset: Annotated[
+        bool, typer.Option("--reset", help="Go back to the calibration that is shipped.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Fit confidence to this site's own questions, and choose how sure an answer must be.
+
+    Asks every case, giving each answer however unsure; a stopped run continues.
+
+    Example: plinth eval calibrate my-suite.jsonl --most-wrong 0.05
+    """
+    from assistant.calibration_file import write_calibration
+    from assistant.store.layout import Layout
+
+    path = Layout(data_dir).calibration
+    if reset == bool(suites):
+        raise typer.BadParameter("give suites to fit to, or --reset alone")
+    if reset:
+        was_there = path.exists()
+        path.unlink(missing_ok=True)
+        note("the shipped calibration is used again" if was_there else "it is in use already")
+        return
+    fitted = _fit(data_dir, suites or [], most_wrong, sample, seed)
+    write_calibration(path, fitted.calibration)
+    if as_json:
+        print_json(fitted.to_json())
+        return
+    say(
+        f"Fitted to {fitted.n} answers, {fitted.n_right} of them right. On answers that it was not "
+        f"fitted to: calibration error {fitted.calibration_error:.3f}, area under the "
+        f"risk-coverage curve {fitted.risk_area:.3f}. From a confidence of "
+        f"{fitted.calibration.least:.2f} on, {fitted.share_answered:.0%} of them are given, of "
+        f"which {fitted.share_wrong:.0%} are wrong."
+    )
+    note("a running server uses it from its next start on; --reset goes back")
+
+
+def _fit(data_dir: Path, names: list[str], most_wrong: float, sample: int | None, seed: int) -> Fit:
+    from assistant.access import OPERATOR
+    from assistant.prompts.library import prompt_version
+    from evals.calibration import fit, labelled
+    from evals.runs import Plan, start_run
+    from evals.suites import find_suite, load_suite
+    from ui.cli.corpus import open_engine
+
+    loaded = tuple(load_suite(find_suite(name)) for name in names)
+    settings = load_settings(data_dir)
+    settings = settings.model_copy(
+        update={"answer": settings.answer.model_copy(update={"min_confidence": 0.0})}
+    )
+    with open_engine(data_dir, settings) as (engine, catalog):
+        subject = run_subject(
+            data_dir, settings, index_generation=catalog.current_generation(), readable=OPERATOR
+        )
+        # What was fitted before changes confidences, not answers: an earlier run can be continued.
+        del subject["calibration"]
+        plan = Plan(suites=loaded, subject=subject, sample=sample, seed=seed)
+        ask = build_asker(engine, catalog, OPERATOR)
+        run = start_run(runs_root(data_dir), plan).ask_all(ask, _progress_notes())
+    examples = [
+        example
+        for suite in run.suites()
+        for example in labelled(suite.cases, run.replies(suite.name))
+    ]
+    return fit(
+        examples,
+        most_wrong=most_wrong,
+        generator=settings.models.generator,
+        prompt_version=prompt_version(),
+    )
 
 
 @app.command("compare")

@@ -22,6 +22,7 @@ from assistant.store.people import name_key
 from assistant.waiting_line import WaitingLine
 from ingest.uploads import remove_leftovers
 from models.errors import ModelError
+from ui.calibrating import site_calibration
 from ui.measuring import run_subject
 from ui.settings import Settings, load_settings
 from ui.web.evaluating import Evaluations
@@ -127,7 +128,10 @@ def open_resources(data_dir: Path) -> Iterator[Resources]:
 
         def subject(readable: ReadableSet) -> dict[str, Any]:
             return run_subject(
-                settings, index_generation=catalog.current_generation(), readable=readable
+                data_dir,
+                settings,
+                index_generation=catalog.current_generation(),
+                readable=readable,
             )
 
         evaluations = Evaluations(data_dir, engine, catalog, subject)
@@ -241,6 +245,9 @@ def _open_engine(
             warmer.note_use(chunk_ids)
             preparer.note_use(chunk_ids)
 
+        calibration, reason = site_calibration(data_dir, settings)
+        if reason is not None:
+            _LOG.warning("%s", reason)
         engine = Engine(
             retriever=HybridRetriever(catalog, embedder, settings.retrieval),
             embedder=embedder,
@@ -248,6 +255,7 @@ def _open_engine(
             settings=settings.answer,
             on_evidence=note_use,
             prepared=prepared,
+            calibration=calibration,
         )
         cache = AnswerCache(
             engine, catalog.current_generation, most_bytes=settings.answer.kept_reply_bytes

@@ -77,6 +77,7 @@ def filled(data_dir: Path, tmp_path: Path) -> Path:
         publish_files(writer, tmp_path / "files", **TEXTS)
     send(data_dir, "sent.txt", b"sent words")
     (data_dir / "plinth.toml").write_text("[answer]\nmin_confidence = 0.5\n")
+    (data_dir / "calibration.json").write_text("{}")
     (data_dir / "evals" / "suites").mkdir(parents=True)
     (data_dir / "evals" / "suites" / "Our suite.csv").write_text("question,answer\n")
     (data_dir / "evals" / "run.lock").write_text("process 1")
@@ -123,7 +124,7 @@ def test_restored_data_dir_holds_and_finds_what_was_backed_up(
     assert (restored.n_documents, restored.n_chunks, restored.n_originals) == (2, 2, 2)
     assert restored.n_missing == 0
     assert found(new) == found(filled)
-    kept = ("originals", "uploads", "evals", "plinth.toml")
+    kept = ("originals", "uploads", "evals", "plinth.toml", "calibration.json")
     for name in files_below(filled) - {"evals/run.lock"}:
         if name.startswith(kept):
             assert (new / name).read_bytes() == (filled / name).read_bytes()
