@@ -23,3 +23,7 @@ class GateError(EvalError):
 
 class CalibrationError(EvalError):
     """What was asked does not allow a calibration, or not the one that is wanted."""
+
+
+class SweepError(EvalError):
+    """What is to be tried is not written as it should be, or cannot be tried."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -11,6 +12,7 @@ from evals.comparison import Comparison, Difference, is_worse
 from evals.judged import judged_cases
 from evals.metrics import SHARES
 from evals.report import Report, number_text
+from evals.sweep import QUALITY, SHOWN, TIME, Measured, cell_text
 
 _PAGES = Environment(
     loader=PackageLoader("evals"),
@@ -37,6 +39,24 @@ def run_to_html(report: Report) -> str:
 def comparison_to_html(comparison: Comparison) -> str:
     """Return a page with all differences and both answers to every case that flipped."""
     return _render("comparison.html", comparison=comparison, reach=_reach, is_worse=is_worse)
+
+
+def sweep_to_html(results: Sequence[Measured]) -> str:
+    """Return a page with a table and a plot of quality against time for each suite."""
+
+    def slowest_of(suite: str) -> float:
+        times = [one.report.suites[suite].figures.get(TIME) for one in results]
+        return max((time.value for time in times if time is not None), default=0.0) or 1.0
+
+    return _render(
+        "sweep.html",
+        results=results,
+        shown=SHOWN,
+        quality=QUALITY,
+        time=TIME,
+        cell=cell_text,
+        slowest_of=slowest_of,
+    )
 
 
 def _render(template: str, **values: Any) -> str:

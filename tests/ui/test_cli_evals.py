@@ -167,3 +167,37 @@ def test_eval_calibrate_refuses_with_the_reason(measuring: Plinth, suite: Path) 
     assert "too few to fit anything" in few.stderr
     for arguments in ((), (suite, "--reset")):
         assert measuring("eval", "calibrate", *arguments).exit_code == 2
+
+
+def test_eval_sweep_compares_settings_and_chunk_sizes(
+    measuring: Plinth, suite: Path, data_dir: Path
+) -> None:
+    page = suite.with_name("sweep.html")
+    before = measuring("docs", "list", "--json").stdout
+    done = measuring(
+        *("eval", "sweep", suite, "--try", "answer.passages=1,3"),
+        *("--try", "ingest.chunk_tokens=32,180", "--html", page, "--json"),
+    )
+    assert done.exit_code == 0, done.stderr
+    told = json.loads(done.stdout)["variants"]
+    assert [list(one["changes"].values()) for one in told] == [
+        ["1", "32"],
+        ["1", "180"],
+        ["3", "32"],
+        ["3", "180"],
+    ]
+    assert told[0]["suites"]["own"]["n"] == 2
+    assert "variant 4 of 4: answer.passages=3, ingest.chunk_tokens=180" in done.stderr
+    assert page.read_text("utf-8").count("<circle") == 4
+    assert measuring("docs", "list", "--json").stdout == before
+    runs = json.loads(measuring("eval", "list", "--json").stdout)["runs"]
+    assert {one["run"] for one in told} == {run["run"] for run in runs}
+    assert not list(data_dir.glob("plinth-sweep-*"))
+
+
+def test_eval_sweep_checks_all_values_before_it_asks(measuring: Plinth, suite: Path) -> None:
+    wrong = measuring("eval", "sweep", suite, "--try", "answer.passages=3,none")
+    assert wrong.exit_code == 1
+    assert "answer.passages" in wrong.stderr
+    assert json.loads(measuring("eval", "list", "--json").stdout)["runs"] == []
+    assert measuring("eval", "sweep", suite, "--try", "passages").exit_code == 1

@@ -191,6 +191,55 @@ def _fit(data_dir: Path, names: list[str], most_wrong: float, sample: int | None
     )
 
 
+@app.command("sweep")
+def sweep(
+    data_dir: DataDir,
+    suites: Annotated[
+        list[str], typer.Argument(metavar="SUITE…", help="`sample`, or a .jsonl or .csv file.")
+    ],
+    choices: Annotated[
+        list[str],
+        typer.Option(
+            "--try",
+            metavar="SECTION.KEY=VALUE,VALUE",
+            help="A setting and the values to try; several are combined.",
+        ),
+    ],
+    sample: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Ask N cases drawn from each suite.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the drawing.")] = 0,
+    html: Html = None,
+    as_json: Json = False,
+) -> None:
+    """Measure models, chunk sizes or other settings on the same cases, each against the first.
+
+    Settings of ingestion and the embedder take the documents in anew, in a folder that is removed.
+
+    Example: plinth eval sweep sample --try answer.passages=3,5 --try ingest.chunk_tokens=120,180
+    """
+    from evals.html_report import sweep_to_html
+    from evals.suites import find_suite, load_suite
+    from evals.sweep import sweep_to_json, sweep_to_markdown
+    from ui.cli.sweep import run_sweep
+
+    results = run_sweep(
+        data_dir,
+        tuple(load_suite(find_suite(name)) for name in suites),
+        choices,
+        sample=sample,
+        seed=seed,
+        tell=note,
+        progress=_progress_notes,
+    )
+    if html is not None:
+        _write_page(html, sweep_to_html(results))
+    if as_json:
+        print_json(sweep_to_json(results))
+    else:
+        say(sweep_to_markdown(results), end="")
+
+
 @app.command("compare")
 def compare(
     data_dir: DataDir,
