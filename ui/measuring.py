@@ -75,13 +75,16 @@ def build_asker(
     """
     from assistant.reply_json import reply_to_json
     from evals.gold_state import gold_lookup
+    from evals.spent import Meter
 
     look_up = gold_lookup(catalog, readable)
 
     def ask(case: Case) -> dict[str, Any]:
+        meter = Meter()
         reply = engine.ask(
             case.question, history=case.history, readable=readable, cancellation=cancellation
         )
-        return reply_to_json(reply, reply_id=case.id) | {"gold": look_up(case)}
+        spent = dict(meter.read())
+        return reply_to_json(reply, reply_id=case.id) | {"gold": look_up(case), "spent": spent}
 
     return ask
