@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from assistant.inert import json_text
 from evals.comparison import Comparison, Difference, is_worse
-from evals.judged import judged_cases
+from evals.judged import JudgedCase
 from evals.metrics import SHARES
 from evals.report import Report, number_text
 from evals.sweep import QUALITY, SHOWN, TIME, Measured, cell_text
@@ -22,16 +22,17 @@ _PAGES = Environment(
 )
 
 
-def run_to_html(report: Report) -> str:
+def run_to_html(report: Report, cases: Mapping[str, Sequence[JudgedCase]]) -> str:
     """Return a page with figures, what lost cases, and every case with its reply.
 
-    Raises:
-        RunError: files of the run are damaged.
+    Args:
+        report: What was measured.
+        cases: By suite; their replies as far as the reader may see them.
     """
     return _render(
         "run.html",
         report=report,
-        cases=judged_cases(report.run),
+        cases=cases,
         plan=json_text(dict(report.run.plan), indent=2),
     )
 

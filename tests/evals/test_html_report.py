@@ -8,6 +8,7 @@ import pytest
 
 from evals.comparison import compare_runs
 from evals.html_report import comparison_to_html, run_to_html
+from evals.judged import judged_cases
 from evals.report import report_run
 from evals.runs import Plan, start_run
 from evals.suites import Evidence, Suite
@@ -57,6 +58,10 @@ def run_of(folder, answers):
     return start_run(folder, Plan(suites=(suite,), subject={"a": 1})).ask_all(ask, lambda _: None)
 
 
+def page_of(run):
+    return run_to_html(report_run(run), judged_cases(run))
+
+
 @pytest.fixture
 def runs(tmp_path):
     left = run_of(tmp_path / "left", {"a": HOSTILE, "b": "crash", "n": "made up"})
@@ -68,8 +73,8 @@ def runs(tmp_path):
 def pages(runs):
     left, right = runs
     return [
-        Page(run_to_html(report_run(left))),
-        Page(run_to_html(report_run(right))),
+        Page(page_of(left)),
+        Page(page_of(right)),
         Page(comparison_to_html(compare_runs(left, right))),
     ]
 
@@ -98,7 +103,7 @@ def test_page_of_a_run_shows_figures_layers_and_every_case(pages, runs):
 def test_page_names_the_layer_that_lost_a_case_or_says_that_none_did(pages, tmp_path):
     assert "retrieved, not shown 1" in pages[1].text
     well = run_of(tmp_path / "well", {"a": "crash", "b": "crash", "n": None})
-    assert "Nowhere." in Page(run_to_html(report_run(well))).text
+    assert "Nowhere." in Page(page_of(well)).text
 
 
 def test_page_of_a_comparison_shows_both_answers_to_what_flipped(pages, runs):

@@ -307,13 +307,14 @@ def score_again(
     Example: plinth eval report 20260102 --html report.html
     """
     from evals.html_report import run_to_html
+    from evals.judged import judged_cases
     from evals.report import report_run, write_report
     from evals.runs import find_run
 
     report = report_run(find_run(runs_root(data_dir), run_id))
     write_report(report)
     if html is not None:
-        _write_page(html, run_to_html(report))
+        _write_page(html, run_to_html(report, judged_cases(report.run)))
     _print_report(report, as_json=as_json)
 
 

@@ -126,6 +126,17 @@ def figure_text(metric: str, number: float) -> str:
     return f"{number / 1000:.1f} s" if number >= 1000 else f"{number:.0f} ms"
 
 
+def change_text(metric: str, number: float) -> str:
+    """Return a difference with its sign; of shares in points of a hundred.
+
+    >>> change_text("em", -0.051), change_text("ttft_ms_p50", 120.0)
+    ('-5.1', '+120 ms')
+    """
+    if is_share(metric):
+        return f"{number * 100:+.1f}"
+    return f"{number:+,.0f}{' ms' if '_ms_' in metric else ''}"
+
+
 def duration_text(seconds: float) -> str:
     """Return a time to wait in round words.
 

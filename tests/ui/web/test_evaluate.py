@@ -140,6 +140,28 @@ def test_run_shows_figures_plots_and_its_wrong_cases(app: AppTest) -> None:
     assert "How many days of annual leave do employees receive" not in shown
 
 
+def test_run_is_compared_with_another_of_its_suite(app: AppTest, opened: Resources) -> None:
+    ask(app)
+    assert not [box for box in app.selectbox if box.label == "Compare with"]
+    first = list_runs(opened.evaluations.root)[0]
+    answers = first.folder / "answers" / "own.jsonl"
+    lines = [json.loads(line) for line in answers.read_text("utf-8").splitlines()]
+    for line in lines:  # the first run knew nothing
+        line |= {"status": "abstained", "answer": "", "sentences": [], "citations": []}
+    answers.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    ask(app)
+    (box,) = [box for box in app.selectbox if box.label == "Compare with"]
+    box.set_value(first.id).run()
+    assert not app.exception
+    shown = texts(app)
+    assert "4 questions that both answered" in shown
+    assert "questions flipped" in shown
+    table = app.table[0].value
+    row = table.set_index("Metric").loc["Answered"]
+    assert (row["Other run"], row["Verdict"]) == ("0 %", "better")
+    assert "Other run" in shown
+
+
 def test_filter_shows_right_and_unanswerable_cases(app: AppTest) -> None:
     ask(app)
     (pills,) = [one for one in app.button_group if one.label == "Show"]
@@ -155,7 +177,7 @@ def test_filter_shows_right_and_unanswerable_cases(app: AppTest) -> None:
 def test_abstention_of_a_case_that_has_an_answer_is_shown(
     app: AppTest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("assistant.engine.confidence", lambda _: -1.0)
+    monkeypatch.setattr("assistant.confidence.Calibration.confidence", lambda *_: -1.0)
     ask(app)
     assert "The documents do not say. :gray[(low confidence)]" in texts(app)
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 import streamlit as st
 
 from assistant.errors import AssistantError
+from evals.html_report import run_to_html
 from evals.judged import JudgedCase
 from evals.outcomes import LONG_WORDS, RIGHT_F1, Outcome
 from evals.runs import Run
 from ui.web.components.cases import LOOKS, draw_case
+from ui.web.components.comparison_view import draw_comparison
 from ui.web.components.figures import draw_table
 from ui.web.components.plots import draw_figures, draw_lost, draw_times
 from ui.web.components.run_list import begun
@@ -34,9 +35,21 @@ COUNTED_AS = (
 
 
 def draw_run(
-    evaluations: OwnEvaluations, state: EvaluateState, run: Run, results: RunResults
+    evaluations: OwnEvaluations,
+    state: EvaluateState,
+    run: Run,
+    results: RunResults,
+    runs: Sequence[Run],
 ) -> None:
-    """Draw a run that is not under way."""
+    """Draw a run that is not under way.
+
+    Args:
+        evaluations: Of the person.
+        state: Of the page.
+        run: What is drawn.
+        results: What came of it.
+        runs: All runs, among which it can be compared.
+    """
     names = list(results.cases)
     name = names[0] if len(names) == 1 else st.selectbox("Suite of the run", names)
     cases = results.cases[name]
@@ -56,9 +69,26 @@ def draw_run(
             draw_times(results.replies(name))
         draw_lost(results.report.suites[name].lost)
         draw_table(figures)
+        _draw_download(evaluations, results)
+        draw_comparison(evaluations, run, runs, name)
     st.subheader("Questions")
     chosen = _chosen_outcomes(counts, state)
     _draw_cases(evaluations, state, [judged for judged in cases if judged.outcome in chosen])
+
+
+def _draw_download(evaluations: OwnEvaluations, results: RunResults) -> None:
+    def page() -> bytes:
+        cases = {name: evaluations.readable_cases(of) for name, of in results.cases.items()}
+        return run_to_html(results.report, cases).encode()
+
+    st.download_button(
+        "Download the report",
+        data=page,
+        file_name=f"plinth-{results.report.run.id}.html",
+        mime="text/html",
+        icon=":material/download:",
+        on_click="ignore",
+    )
 
 
 def resume(evaluations: OwnEvaluations, state: EvaluateState, run_id: str) -> None:
@@ -136,11 +166,8 @@ def _draw_cases(
     n_pages = -(-len(cases) // PAGE)
     state.page_index = min(state.page_index, n_pages - 1)
     first = state.page_index * PAGE
-    for judged in cases[first : first + PAGE]:
-        reply = judged.reply
-        draw_case(
-            replace(judged, reply=None if reply is None else evaluations.readable_reply(reply))
-        )
+    for judged in evaluations.readable_cases(cases[first : first + PAGE]):
+        draw_case(judged)
     if n_pages == 1:
         return
     with st.container(horizontal=True, vertical_alignment="center"):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from assistant.access import Person, Who
@@ -10,6 +11,8 @@ from assistant.errors import AssistantError
 from assistant.reply_json import document_ids, without_documents
 from assistant.store.catalog import Catalog
 from assistant.store.types import AuditAction
+from evals.comparison import Comparison, Flip, compare_runs
+from evals.judged import JudgedCase
 from evals.runs import Run, list_runs
 from evals.suites import Suite
 from ui.web.evaluating import EvaluationProgress, Evaluations
@@ -108,6 +111,35 @@ class OwnEvaluations:
         readable = self._who().readable
         ids = document_ids(reply)
         return without_documents(reply, ids - self._catalog.readable_ids(ids, readable))
+
+    def readable_cases(self, cases: Iterable[JudgedCase]) -> tuple[JudgedCase, ...]:
+        """Return judged cases without what the person may not read of their replies."""
+        return tuple(
+            replace(one, reply=None if one.reply is None else self.readable_reply(one.reply))
+            for one in cases
+        )
+
+    def compare(self, left: Run, right: Run) -> Comparison:
+        """Compare two runs, leaving out of the replies what the person may not read.
+
+        Raises:
+            RunError: they have no answered case in common, or one is damaged.
+        """
+        comparison = compare_runs(left, right)
+        return replace(
+            comparison,
+            suites={
+                name: replace(suite, flips=tuple(map(self._readable_flip, suite.flips)))
+                for name, suite in comparison.suites.items()
+            },
+        )
+
+    def _readable_flip(self, flip: Flip) -> Flip:
+        return replace(
+            flip,
+            left_reply=self.readable_reply(flip.left_reply),
+            right_reply=self.readable_reply(flip.right_reply),
+        )
 
     def _still(self, person: Person) -> Callable[[], bool]:
         """Return what tells whether this person may still read the same, and evaluate."""

@@ -102,7 +102,7 @@ def _draw_runs(
         except AssistantError as error:
             st.error(plain(str(error)), icon=":material/error:")
             return
-        draw_run(evaluations, state, shown, results)
+        draw_run(evaluations, state, shown, results, runs)
 
 
 def _measured_s(runs: Sequence[Run]) -> float | None:
