@@ -93,7 +93,7 @@ def test_question_without_an_answer_shows_what_came_nearest(
     app: AppTest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # The stand-in has an answer to everything; nothing is sure enough here.
-    monkeypatch.setattr("assistant.engine.confidence", lambda _: -1.0)
+    monkeypatch.setattr("assistant.confidence.Calibration.confidence", lambda *_: -1.0)
     ask(app, "What is the hotel limit?")
     assert not app.exception
     assert "The documents do not say" in texts(app)
