@@ -17,10 +17,9 @@ def case_of(*, quote=QUOTE, page=1):
     return make_case("1", answers=("until eight",), evidence=evidence)
 
 
-def reply_of(
-    answer, *, text=TEXT, shown=SHOWN, cited=("a.pdf", 1, QUOTE), gold=None, document="a.pdf"
-):
-    reply = make_reply("1", answer, passages=[(document, 1, text)], citations=[cited])
+def reply_of(answer, *, text=TEXT, shown=SHOWN, document="a.pdf", cited="a.pdf", gold=None):
+    cites = [(cited, 1, QUOTE)]
+    reply = make_reply("1", answer, passages=[(document, 1, text)], citations=cites)
     reply["passages"][0]["shown_parts"] = shown
     return reply | {"gold": gold or {"in_corpus": True, "in_text": True}}
 
