@@ -114,6 +114,7 @@ class OwnEvaluations:
 
     def readable_cases(self, cases: Iterable[JudgedCase]) -> tuple[JudgedCase, ...]:
         """Return judged cases without what the person may not read of their replies."""
+        self._who()
         return tuple(
             replace(one, reply=None if one.reply is None else self.readable_reply(one.reply))
             for one in cases
@@ -125,6 +126,7 @@ class OwnEvaluations:
         Raises:
             RunError: they have no answered case in common, or one is damaged.
         """
+        self._who()
         comparison = compare_runs(left, right)
         return replace(
             comparison,
