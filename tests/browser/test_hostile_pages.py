@@ -155,7 +155,7 @@ def _add_runs(data_dir: Any, texts: Sequence[str]) -> None:
 
     for reader in readers:
         settings = load_settings(data_dir)
-        subject = run_subject(settings, index_generation=generation, readable=reader)
+        subject = run_subject(data_dir, settings, index_generation=generation, readable=reader)
         start_run(runs_root(data_dir), Plan(suites=(suite,), subject=subject)).ask_all(
             answer, lambda _: None
         )
