@@ -96,7 +96,9 @@ def _is_gold_place(case: Case, item: Mapping[str, Any], tolerance: int) -> bool:
 
 
 def _shown_text(passage: Mapping[str, Any]) -> str:
-    parts: Sequence[Sequence[int]] = passage.get("shown_parts", ())
+    if "shown_parts" not in passage:  # a reply of before they were told: all of it, or nothing
+        return str(passage["text"]) if passage["shown"] else ""
+    parts: Sequence[Sequence[int]] = passage["shown_parts"]
     return " ".join(passage["text"][start:end] for start, end in parts)
 
 

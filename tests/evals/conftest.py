@@ -37,7 +37,8 @@ def make_reply(
             {"document": d, "page_number": p, "quote": quote} for d, p, quote in citations or ()
         ],
         "passages": [
-            {"document": d, "page_number": p, "text": text} for d, p, text in passages or ()
+            {"document": d, "page_number": p, "text": text, "shown": False}
+            for d, p, text in passages or ()
         ],
         "sentences": []
         if answer is None

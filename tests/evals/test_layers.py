@@ -69,3 +69,11 @@ def test_what_was_not_looked_up_is_not_guessed():
     reply = reply_of(None, text="Nothing of it.")
     del reply["gold"]
     assert lost_in(case_of(), reply) is Layer.RETRIEVAL
+
+
+@pytest.mark.parametrize(("shown", "expected"), [(True, Layer.GENERATION), (False, Layer.CONTEXT)])
+def test_replies_that_tell_no_parts_showed_a_passage_whole_or_not_at_all(shown, expected):
+    reply = reply_of("Until nine.")
+    del reply["passages"][0]["shown_parts"]
+    reply["passages"][0]["shown"] = shown
+    assert lost_in(case_of(), reply) is expected
