@@ -61,6 +61,7 @@ def build_generator(
             folder=blocks,
             disk_bytes=settings.kept_bytes,
             memory_bytes=settings.kept_memory_bytes,
+            bits=settings.kept_bits,
         ),
         on_death=on_death,
     )

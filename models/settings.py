@@ -8,6 +8,8 @@ from typing import Literal
 from platformdirs import user_cache_path
 from pydantic import BaseModel, ConfigDict, Field
 
+from models.types import BlockBits
+
 _GIGABYTE = 10**9
 
 
@@ -45,6 +47,8 @@ class ModelsSettings(BaseModel):
     """Most gigabytes of computed passages in the data dir; 0 keeps none on disk."""
     kept_memory_gb: float = Field(default=0.5, ge=0, le=1000)
     """Most gigabytes of copies of them in memory."""
+    kept_bits: BlockBits = 8
+    """Of each number of a computed passage. 16: exactly what was computed, in twice the space."""
 
     @property
     def kept_bytes(self) -> int:

@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 FloatVector = NDArray[np.float32]
 FloatMatrix = NDArray[np.float32]
+
+
+BlockBits = Literal[8, 16]
+"""Of each number of a computed block that is kept."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

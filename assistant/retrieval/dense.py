@@ -1,10 +1,10 @@
 """The dense half: inner products by FAISS, under the reader's mask.
 
 A chunk's score depends on its vector and the query alone, to the last bit, so what else is stored
-or readable cannot show in it. What is found is exactly what would be found if the unreadable chunks
-did not exist: in small segments always, in large ones, those with codes, for a reader who may see
-at most `EXHAUSTIVE_ROWS` of their chunks. For others the candidates there are approximate: codes
-under the mask say which rows may be near, and these are then scored exactly.
+or readable cannot show in it. For whom any chunk is hidden from, all that are readable are scored:
+what is found is the nearest of these, whatever else there is. Only who may see all there is, and
+more than `EXHAUSTIVE_ROWS` chunks of large segments (those with codes), is given approximate
+candidates of them: codes say which rows may be near, and these are then scored exactly.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from assistant.store.postings import Int64s
 from models.types import FloatVector
 
 EXHAUSTIVE_ROWS = 65_536
-"""So many readable chunks in segments with codes are all scored, which takes some milliseconds."""
+"""So many chunks in segments with codes are all scored even for who may see all there is: that
+takes some milliseconds."""
 READ_SHARE = 4
 """Of the codes one in so many is read, counted in readable rows: those in the nearest lists."""
 LEAST_READ = 131_072
@@ -50,9 +51,11 @@ def best_rows(view: View, query: FloatVector, n: int) -> Rows:
         n: At least 1; fewer come back where fewer are readable.
     """
     parts = [part for part in view.segments if part.n_readable and part.segment.vectors]
-    is_few = sum(part.n_readable for part in parts if part.lists) <= EXHAUSTIVE_ROWS
-    coded = [(part, part.lists) for part in parts if part.lists and not is_few]
-    others = [part for part in parts if is_few or not part.lists]
+    # Lists are cut from all vectors: which of them are read would tell of what is hidden.
+    n_coded = sum(part.n_readable for part in parts if part.lists)
+    is_exact = not view.reads_all or n_coded <= EXHAUSTIVE_ROWS
+    coded = [(part, part.lists) for part in parts if part.lists and not is_exact]
+    others = [part for part in parts if is_exact or not part.lists]
     found = on_all_cores(lambda part: _best(_all_scored(part, query), n), others)
     if coded:
         found += _near(coded, query, n)

@@ -18,7 +18,7 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
-from assistant.access import ReadableSet
+from assistant.access import OPERATOR, ReadableSet
 from assistant.errors import IndexDamagedError, IndexMismatchError
 from assistant.retrieval import dense, lexical
 from assistant.retrieval.naming import named_first
@@ -72,6 +72,7 @@ class HybridRetriever:
         self._settings = settings
         self._lock = threading.Lock()
         self._index = Index(0, "", {})
+        self._n_live = 0
         self._views: OrderedDict[ReadableSet, View] = OrderedDict()
 
     @property
@@ -118,7 +119,8 @@ class HybridRetriever:
                 if generation == self._index.generation:
                     break
                 self._open()
-            view = build_view(tuple(self._index.segments.values()), ids)
+            segments = tuple(self._index.segments.values())
+            view = build_view(segments, ids, n_live=self._n_live)
             self._views[readable] = view
             most = max(1, min(KEPT_VIEWS, KEPT_ROWS // max(1, view.n_rows)))
             while len(self._views) > most:
@@ -135,7 +137,9 @@ class HybridRetriever:
             )
             raise IndexMismatchError(message)
         _require_dimension(index, self._embedder.info.dim)
-        self._index = index
+        # Of a later generation where one was published just now; this one is not searched then.
+        _, live = self._catalog.live_chunk_ids(OPERATOR)
+        self._index, self._n_live = index, len(live)
         self._views.clear()
 
     def _candidates(

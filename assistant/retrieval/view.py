@@ -56,6 +56,8 @@ class View:
     n_readable: int
     average_length: float
     """Mean number of terms of the readable chunks; 0 if there are none."""
+    reads_all: bool
+    """Whether nothing current is hidden from the reader."""
 
     def __repr__(self) -> str:
         return f"View({self.n_readable} of {self.n_rows} chunks)"
@@ -66,12 +68,13 @@ class View:
         return np.concatenate([np.empty(0, np.int64), *ids])
 
 
-def build_view(segments: Sequence[Segment], readable_ids: Int64s) -> View:
+def build_view(segments: Sequence[Segment], readable_ids: Int64s, *, n_live: int) -> View:
     """Return the view of a reader.
 
     Args:
         segments: Of one generation.
         readable_ids: Ids of the live chunks the reader may see, ascending.
+        n_live: How many live chunks there are, readable or not.
 
     Raises:
         IndexDamagedError: a readable chunk is in no segment, or in two.
@@ -95,4 +98,5 @@ def build_view(segments: Sequence[Segment], readable_ids: Int64s) -> View:
         n_rows=n_rows,
         n_readable=n_readable,
         average_length=n_terms / n_readable if n_readable else 0.0,
+        reads_all=n_readable == n_live,
     )

@@ -260,7 +260,7 @@ def _view(n: int, vectors: SentenceVectors) -> View:
                 _copied(here),
             )
         )
-    return build_view(segments, np.arange(n))
+    return build_view(segments, np.arange(n), n_live=n)
 
 
 def _copied(postings: Postings) -> Postings:

@@ -116,9 +116,9 @@ class _Sides:
         self.flat_bytes = _Memory(own=n_flat_bytes, resident=n_flat_bytes)
         before = _memory()
         segments = _opened(files)
-        self.everything = build_view(segments, np.arange(rows))
+        self.everything = build_view(segments, np.arange(rows), n_live=rows)
         few = np.sort(rng.choice(rows, max(1, rows // READABLE_SHARE), replace=False))
-        self.few = build_view(segments, few)
+        self.few = build_view(segments, few, n_live=rows)
         selector = _selector(rows, few)
         self.truth = [_exact(flat, query) for query in vectors.queries]
         self.few_truth = [_exact(flat, query, selector) for query in vectors.queries]

@@ -20,7 +20,7 @@ from models.llama.children import GeneratorChildren, OnDeath
 from models.llama.prompt_formats import PromptFormat, find_format
 from models.llama.stream import LlamaStream
 from models.processors import physical_cores
-from models.types import Block, Generation, GenerationRequest, GeneratorInfo
+from models.types import Block, BlockBits, Generation, GenerationRequest, GeneratorInfo
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +31,8 @@ class BlockSettings:
     """None: in memory only."""
     disk_bytes: int = 0
     memory_bytes: int = 0
+    bits: BlockBits = 16
+    """Of each number that is kept."""
 
 
 IN_MEMORY = BlockSettings()
@@ -88,14 +90,15 @@ class LlamaGenerator:
                 "folder": None if blocks.folder is None else str(blocks.folder),
                 "disk_bytes": blocks.disk_bytes,
                 "memory_bytes": blocks.memory_bytes,
-                "key": _blocks_key(sha256),
+                "bits": blocks.bits,
+                "key": _blocks_key(sha256, blocks.bits),
             },
         }
         self._info = GeneratorInfo(
             name=name,
             sha256=sha256,
             context_tokens=context_tokens,
-            fingerprint=_fingerprint(sha256, prompt, context_tokens),
+            fingerprint=_fingerprint(sha256, prompt, context_tokens, blocks.bits),
         )
         self._ids = count(wire.OPEN_ID + 1)
         self._lock = threading.Lock()
@@ -267,11 +270,13 @@ class LlamaGenerator:
             return next(self._ids)
 
 
-def _blocks_key(sha256: str) -> str:
+def _blocks_key(sha256: str, bits: BlockBits) -> str:
     """Name what a computed passage depends on beside its tokens and the head's."""
-    return repr((sha256, version("llama-cpp-python"), "f16", "flash-attention"))
+    return repr((sha256, version("llama-cpp-python"), bits, "flash-attention"))
 
 
-def _fingerprint(sha256: str, prompt_format: PromptFormat, context_tokens: int) -> str:
-    parts = (sha256, prompt_format, version("llama-cpp-python"), context_tokens)
+def _fingerprint(
+    sha256: str, prompt_format: PromptFormat, context_tokens: int, bits: BlockBits
+) -> str:
+    parts = (sha256, prompt_format, version("llama-cpp-python"), context_tokens, bits)
     return hashlib.sha256(repr(parts).encode()).hexdigest()

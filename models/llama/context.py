@@ -5,8 +5,8 @@ do not depend on how much of the prompt was there already: equal prompts meet eq
 was computed before.
 
 A passage may come as a block: its keys and values were computed once, behind the head alone, and
-are attached at the place where the prompt has it. A block right behind the head is exact; a later
-one does not see the passages before it.
+are attached at the place where the prompt has it. A block right behind the head is exact, but for
+the rounding of states that are kept in eight bits; a later one does not see the passages before it.
 
 Several prompts share the cells of one cache, each as a sequence of its own; what two of them begin
 with is there once. Attention adds up 16-bit numbers in the order of the cells, and in company a
@@ -32,11 +32,12 @@ import llama_cpp
 import numpy as np
 
 from models.errors import ModelFileError
+from models.llama.block_packing import packed, unpacked
 from models.llama.block_state import StateLayoutError, first_keys, placed, positions_of
 from models.llama.block_store import State
 from models.llama.model import LlamaModel
 from models.llama.units import BlockUnit, Part, Tokens, Unit
-from models.types import FloatVector
+from models.types import BlockBits, FloatVector
 
 BATCH_TOKENS = 512
 """Most tokens of a batch."""
@@ -98,6 +99,7 @@ class LlamaContext:
         threads: int,
         is_cancelled: Callable[[], bool],
         parallel: int = 1,
+        block_bits: BlockBits = 16,
     ) -> None:
         """Reserve the cache.
 
@@ -107,6 +109,7 @@ class LlamaContext:
             threads: At least 1.
             is_cancelled: Asked many times a second during a computation; True abandons it.
             parallel: Most prompts under way at a time.
+            block_bits: Of each number of the states that `take_block` returns and `attach` takes.
 
         Raises:
             ModelFileError: the model was trained for less context, or memory does not suffice.
@@ -138,6 +141,7 @@ class LlamaContext:
             )
         self._memory: Any = llama_cpp.llama_get_memory(self._handle)
         self._rotation = model.rotation()
+        self._block_bits = block_bits
         self._batch = llama_cpp.llama_batch_init(BATCH_TOKENS, 0, 1)
         self._logit_rows: list[int] = []
         self._n_vocabulary = model.n_tokens
@@ -237,7 +241,8 @@ class LlamaContext:
     def attach(self, sequence: int, block: BlockUnit, state: State) -> None:
         """Put a block behind what is in a sequence."""
         assert self._rotation is not None  # else no block was ever kept
-        moved = placed(state, self._position(sequence), self._rotation)
+        moves = unpacked if self._block_bits == 8 else placed
+        moved = moves(state, self._position(sequence), self._rotation)
         scratch = self._scratch(sequence)
         if len(positions_of(moved)) != len(block) or not self._set_state(scratch, moved):
             raise RuntimeError(f"the saved state of the passage {block.name} does not fit")
@@ -285,6 +290,9 @@ class LlamaContext:
         llama_cpp.llama_memory_seq_rm(self._memory, scratch, 0, head_end)
         state = self._state(scratch)
         self._empty(scratch)
+        if self._block_bits == 8:
+            assert self._rotation is not None  # else no block is ever asked for
+            state = packed(state, self._rotation)
         return state
 
     def use_threads(self, threads: int) -> None:

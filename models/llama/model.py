@@ -11,8 +11,8 @@ from typing import Any
 import llama_cpp
 
 from models.errors import ModelFileError
-from models.llama.block_state import Rotation
 from models.llama.prompt_formats import PromptFormat
+from models.llama.rotation import Rotation
 
 _ROTATIONS = {
     llama_cpp.LLAMA_ROPE_TYPE_NORM: False,

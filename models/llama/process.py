@@ -145,15 +145,16 @@ class GeneratorProcess:
         prompt_format = find_format(opening["prompt_format"])
         model = LlamaModel(Path(opening["model_path"]))
         model.check_format(opening["prompt_format"], prompt_format)
+        blocks = opening["blocks"]
         context = self._context = LlamaContext(
             model,
             context_tokens=opening["context_tokens"],
             threads=opening["threads"],
             is_cancelled=self._is_cancelled,
             parallel=opening["parallel"],
+            block_bits=blocks["bits"],
         )
         self._model = model
-        blocks = opening["blocks"]
         store = BlockStore(
             None if blocks["folder"] is None else Path(blocks["folder"]),
             disk_bytes=blocks["disk_bytes"],

@@ -6,7 +6,15 @@ import json
 from typing import Literal, TypedDict
 
 from models.errors import ContextOverflowError, ModelError, ModelFileError
-from models.types import Block, FinishReason, Generation, GenerationRequest, Probe, Prompt
+from models.types import (
+    Block,
+    BlockBits,
+    FinishReason,
+    Generation,
+    GenerationRequest,
+    Probe,
+    Prompt,
+)
 
 OPEN_ID = 0
 """Identifies the opening; requests count up from 1."""
@@ -31,6 +39,7 @@ class BlocksJson(TypedDict):
     folder: str | None
     disk_bytes: int
     memory_bytes: int
+    bits: BlockBits
     key: str
 
 

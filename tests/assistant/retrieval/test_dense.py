@@ -20,13 +20,14 @@ def vectors(seed: int, n: int) -> np.ndarray:
     return drawn / np.linalg.norm(drawn, axis=1, keepdims=True)
 
 
-def view(parts: list[np.ndarray], readable: np.ndarray) -> View:
+def view(parts: list[np.ndarray], readable: np.ndarray, *, others_live: bool = True) -> View:
     segments, next_id = [], 0
     for part in parts:
         ids = np.arange(next_id, next_id + len(part))
         segments.append(build_segment(ids, part, [""] * len(part)))
         next_id += len(part)
-    return build_view(segments, np.flatnonzero(readable))
+    ids = np.flatnonzero(readable)
+    return build_view(segments, ids, n_live=next_id if others_live else len(ids))
 
 
 @given(st.integers(0, 99), st.lists(st.integers(1, 20), min_size=1, max_size=3), st.integers(1, 9))
@@ -72,30 +73,47 @@ def exact(matrix: np.ndarray, query: np.ndarray, readable: np.ndarray, n: int) -
 @pytest.mark.usefixtures("_code_from_100_vectors_on")
 @pytest.mark.parametrize("share", [0.02, 0.3, 1])
 @pytest.mark.parametrize("seed", range(5))
-def test_best_rows_of_segments_with_codes_are_readable_and_nearly_the_best(
+def test_best_rows_of_segments_with_codes_are_current_and_nearly_the_best(
     seed: int, share: float
 ) -> None:
     matrix, query = vectors(seed, 900), vectors(seed + 1000, 1)[0]
-    readable = np.random.default_rng(seed).random(900) < share
-    searched = view([matrix[:400], matrix[400:430], matrix[430:]], readable)
+    current = np.random.default_rng(seed).random(900) < share
+    parts = [matrix[:400], matrix[400:430], matrix[430:]]
+    searched = view(parts, current, others_live=False)
     assert [part.lists is None for part in searched.segments] == [False, True, False]
     rows = best_rows(searched, query, 10)
-    assert readable[rows].all()
-    expected = exact(matrix, query, readable, 10)
-    if readable.sum() <= dense.EXHAUSTIVE_ROWS:
+    assert current[rows].all()
+    expected = exact(matrix, query, current, 10)
+    if current.sum() <= dense.EXHAUSTIVE_ROWS:
         assert rows.tolist() == expected
     assert len(set(rows.tolist())) == len(expected)
     assert len(np.intersect1d(rows, expected)) >= 0.5 * len(expected)
 
 
 @pytest.mark.usefixtures("_code_from_100_vectors_on")
+@pytest.mark.parametrize("n_hidden", [1, 300, 850])
+@pytest.mark.parametrize("seed", range(3))
+def test_who_may_not_see_everything_gets_the_nearest_of_all_that_is_readable(
+    monkeypatch: pytest.MonkeyPatch, seed: int, n_hidden: int
+) -> None:
+    monkeypatch.setattr(codes_module.Codes, "candidates", lambda *_: pytest.fail("codes were read"))
+    matrix, query = vectors(seed, 900), vectors(seed + 1000, 1)[0]
+    readable = np.ones(900, bool)
+    readable[np.random.default_rng(seed).permutation(900)[:n_hidden]] = False
+    searched = view([matrix[:400], matrix[400:430], matrix[430:]], readable)
+    assert [part.lists is None for part in searched.segments] == [False, True, False]
+    rows = best_rows(searched, query, 10)
+    assert rows.tolist() == exact(matrix, query, readable, 10)
+
+
+@pytest.mark.usefixtures("_code_from_100_vectors_on")
 def test_best_rows_read_lists_beyond_those_without_readable_rows() -> None:
-    # The reader may see only what is far from the question; the nearest lists hold none of it.
+    # Only what is far from the question is current; the nearest lists hold none of it.
     matrix, query = vectors(1, 600), vectors(2, 1)[0]
-    readable = matrix @ query < 0
-    found = best_rows(view([matrix], readable), query, 10)
+    current = matrix @ query < 0
+    found = best_rows(view([matrix], current, others_live=False), query, 10)
     assert len(found) == 10
-    assert readable[found].all()
+    assert current[found].all()
 
 
 @pytest.mark.usefixtures("_code_from_100_vectors_on")
@@ -205,7 +223,8 @@ def test_few_readable_rows_are_searched_exactly(
     matrix, query = vectors(1, 400), vectors(2, 1)[0]
     readable = np.zeros(400, bool)
     readable[np.random.default_rng(3).permutation(400)[:n_readable]] = True
-    rows = best_rows(view([matrix[:200], matrix[200:]], readable), query, 10)
+    searched = view([matrix[:200], matrix[200:]], readable, others_live=False)
+    rows = best_rows(searched, query, 10)
     assert rows.tolist() == exact(matrix, query, readable, 10)
 
 
@@ -215,11 +234,11 @@ def test_rows_without_vectors_are_near_to_none() -> None:
         build_segment(np.arange(5), matrix, [""] * 5),
         build_segment(np.arange(5, 8), None, [""] * 3),
     ]
-    searched = build_view(segments, np.arange(8))
+    searched = build_view(segments, np.arange(8), n_live=8)
     assert best_rows(searched, query, 8).tolist() == [0, 1, 2, 3, 4]
     found = cosines(searched, query, np.arange(8))
     assert found.dtype == np.float64
     assert found.tolist() == [*cosines(searched, query, np.arange(5)).tolist(), 0, 0, 0]
-    without = build_view(segments[1:], np.arange(5, 8))
+    without = build_view(segments[1:], np.arange(5, 8), n_live=3)
     assert best_rows(without, query, 8).tolist() == []
     assert cosines(without, query, np.array([0, 2])).tolist() == [0, 0]

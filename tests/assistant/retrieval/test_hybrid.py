@@ -8,9 +8,11 @@ import pytest
 
 from assistant.access import OPERATOR, ReadableSet
 from assistant.errors import IndexDamagedError, IndexMismatchError
-from assistant.retrieval import hybrid
+from assistant.retrieval import dense, hybrid
 from assistant.retrieval.hybrid import HybridRetriever
 from assistant.settings import RetrievalSettings
+from assistant.store import codes as codes_module
+from assistant.store import vectors as vectors_module
 from assistant.store.catalog import Catalog
 from assistant.store.terms import indexed_text
 from assistant.store.writer import CatalogWriter, open_writer
@@ -96,6 +98,65 @@ def test_nothing_is_embedded_for_who_may_read_nothing(
     assert retriever.retrieve("budget", 5, ReadableSet()) == ()
     assert retriever.retrieve("budget", 0, OPERATOR) == ()
     assert retriever.retrieve("  ", 5, OPERATOR) == ()
+
+
+@pytest.fixture
+def _code_from_50_vectors_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(vectors_module, "LEAST_CODED", 50)
+    monkeypatch.setattr(codes_module, "ROWS_PER_LIST", 8)
+    monkeypatch.setattr(dense, "EXHAUSTIVE_ROWS", 0)
+    monkeypatch.setattr(dense, "LEAST_READ", 1)
+    monkeypatch.setattr(dense, "READ_SHARE", 1000)
+    monkeypatch.setattr(dense, "LEAST_RESCORED", 1)
+
+
+def lines(*words: str) -> str:
+    return "\n".join(f"{word} number {number}" for number in range(60) for word in words)
+
+
+@pytest.mark.usefixtures("_code_from_50_vectors_on")
+def test_what_is_hidden_does_not_move_the_candidates_in_segments_with_codes(tmp_path: Path) -> None:
+    seen = []
+    for name, hidden in (("one", lines("number", "budget")), ("other", lines("travel"))):
+        with open_writer(tmp_path / name) as writer:
+            writer.people.add_collection("docs")
+            publish(writer, "docs", a=lines("budget", "leave"))
+            docs = OPERATOR.within(writer.catalog.people.collection_id("docs", OPERATOR))
+            writer.people.add_collection("closed")
+            publish(writer, "closed", b=hidden)
+        with open_retriever(tmp_path / name) as retriever:
+            hits = [retriever.retrieve(f"number {n}", 5, docs) for n in range(20)]
+            seen.append([[(one.chunk.text, one.score) for one in found] for found in hits])
+    assert seen[0] == seen[1]
+
+
+@pytest.mark.usefixtures("_code_from_50_vectors_on")
+def test_codes_are_read_for_nobody_from_whom_anything_current_is_hidden(
+    writer: CatalogWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+    candidates = codes_module.Codes.candidates
+
+    def noted(self, query, lists, mask, n):
+        asked.append(n)
+        return candidates(self, query, lists, mask, n)
+
+    monkeypatch.setattr(codes_module.Codes, "candidates", noted)
+    retriever = HybridRetriever(writer.catalog, FakeEmbedder(), RetrievalSettings())
+    writer.people.add_collection("closed")
+    publish(writer, "docs", a=lines("budget"), b=lines("leave"))
+    publish(writer, "docs", b=lines("travel"))
+    docs, closed = (writer.catalog.people.collection_id(n, OPERATOR) for n in ("docs", "closed"))
+    for readable in (OPERATOR, OPERATOR.within(docs)):
+        retriever.retrieve("budget number 7", 5, readable)
+        assert asked
+        asked.clear()
+    publish(writer, "closed", c="a secret")
+    retriever.retrieve("budget number 7", 5, OPERATOR.within(docs))
+    assert not asked
+    both = ReadableSet(collections=frozenset({docs, closed}))
+    retriever.retrieve("budget number 7", 5, both)
+    assert asked
 
 
 def test_retrieve_of_shared_content_finds_it_once(

@@ -26,7 +26,7 @@ def view(*texts: list[str], readable: list[int] | None = None) -> View:
         segments.append(segment(next_id, part))
         next_id += len(part)
     ids = np.arange(1, next_id) if readable is None else np.array(readable, np.int64)
-    return build_view(segments, ids)
+    return build_view(segments, ids, n_live=next_id - 1)
 
 
 def scores_of(corpus: View, terms: list[str], *, k1: float = K1, b: float = B) -> np.ndarray:

@@ -26,7 +26,7 @@ def segments() -> list[Segment]:
 
 
 def view(*readable: int) -> View:
-    return build_view(segments(), np.array(readable, np.int64))
+    return build_view(segments(), np.array(readable, np.int64), n_live=4)
 
 
 def test_view_counts_readable_chunks_only() -> None:
@@ -43,11 +43,18 @@ def test_view_counts_readable_chunks_only() -> None:
     assert repr(seen) == "View(3 of 5 chunks)"
 
 
+def test_view_tells_whether_anything_current_is_hidden() -> None:
+    # Of the five rows one is of an earlier version, which nobody reads.
+    assert view(10, 11, 20, 21).reads_all
+    assert not view(10, 11, 20).reads_all
+    assert not view().reads_all
+
+
 def test_view_of_who_reads_nothing_is_empty() -> None:
     nothing = view()
     assert (nothing.n_rows, nothing.n_readable, nothing.average_length) == (5, 0, 0.0)
     assert not any(part.readable.any() for part in nothing.segments)
-    assert build_view([], np.empty(0, np.int64)).segments == ()
+    assert build_view([], np.empty(0, np.int64), n_live=0).segments == ()
 
 
 def test_view_gives_ids_of_rows_and_rows_of_each_segment() -> None:
@@ -79,7 +86,7 @@ def test_view_of_a_readable_chunk_in_no_segment_is_refused(
 def test_view_of_a_readable_chunk_in_two_segments_is_refused() -> None:
     first, second = segments()
     with pytest.raises(IndexDamagedError, match="holds 2 of 1 readable"):
-        build_view([first, second, first], np.array([10]))
+        build_view([first, second, first], np.array([10]), n_live=5)
 
 
 def test_lists_of_a_view_hold_readable_rows_only(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -89,7 +96,7 @@ def test_lists_of_a_view_hold_readable_rows_only(monkeypatch: pytest.MonkeyPatch
     matrix = drawn / np.linalg.norm(drawn, axis=1, keepdims=True)
     coded = build_segment(np.arange(200), matrix, [""] * 200)
     readable = np.flatnonzero(np.random.default_rng(2).random(200) < 0.3)
-    (part,) = build_view([coded], readable).segments
+    (part,) = build_view([coded], readable, n_live=200).segments
     assert part.lists is not None
     assert part.lists.counts.sum() == len(readable)
     everywhere = np.arange(len(part.lists.counts))

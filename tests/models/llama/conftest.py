@@ -12,7 +12,7 @@ from models.llama.generation import LlamaGeneration
 from models.llama.model import LlamaModel
 from models.llama.prompt_formats import find_format
 from models.llama.scheduler import run_alone
-from models.types import Block, Generation, GenerationRequest, Probe, Prompt
+from models.types import Block, BlockBits, Generation, GenerationRequest, Probe, Prompt
 
 CONTEXT_TOKENS = 1024
 LEAVE = "Annual leave is 27 working days."
@@ -63,7 +63,7 @@ class Switch:
 class Bench:
     """A generation in this process, with its parts at hand."""
 
-    def __init__(self, model: LlamaModel, *, parallel: int = 1) -> None:
+    def __init__(self, model: LlamaModel, *, parallel: int = 1, block_bits: BlockBits = 16) -> None:
         self.switch = Switch()
         self.model = model
         self.context = LlamaContext(
@@ -72,6 +72,7 @@ class Bench:
             threads=1,
             is_cancelled=self.switch.is_on,
             parallel=parallel,
+            block_bits=block_bits,
         )
         self.generation = LlamaGeneration(
             model,

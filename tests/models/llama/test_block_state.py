@@ -6,11 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from models.llama.block_state import (
-    Rotation,
     StateLayoutError,
     first_keys,
     placed,
@@ -18,6 +15,7 @@ from models.llama.block_state import (
 )
 from models.llama.context import LlamaContext
 from models.llama.model import LlamaModel
+from models.llama.rotation import Rotation
 from models.llama.units import BlockUnit, Part
 
 SMOLLM = Rotation(head_size=64, base=100_000.0, is_halved=False)
@@ -130,16 +128,6 @@ def test_placed_of_bytes_that_are_no_state_is_refused(
     ):
         with pytest.raises(StateLayoutError):
             placed(broken, 7, SMOLLM)
-
-
-@given(st.integers(-4000, 4000), st.booleans(), st.integers(0, 2**32 - 1))
-def test_turned_there_and_back_is_the_same(steps: int, is_halved: bool, seed: int) -> None:
-    rotation = Rotation(head_size=8, base=10_000.0, is_halved=is_halved)
-    keys = np.random.default_rng(seed).uniform(-4, 4, (3, 16)).astype(np.float16)
-    back = keys.copy()
-    rotation.turn(back, steps)
-    rotation.turn(back, -steps)
-    assert np.abs(back - keys).max() <= 16 * HALF_ULP
 
 
 def test_model_tells_how_its_keys_are_turned(model: LlamaModel) -> None:

@@ -17,7 +17,15 @@ from models.llama.generation import Steps
 from models.llama.model import LlamaModel
 from models.llama.scheduler import first_part, run_alone
 from models.llama.units import BlockUnit, Part
-from models.types import Block, FinishReason, Generation, GenerationRequest, Probe, Prompt
+from models.types import (
+    Block,
+    BlockBits,
+    FinishReason,
+    Generation,
+    GenerationRequest,
+    Probe,
+    Prompt,
+)
 from tests.models.llama.conftest import CONTEXT_TOKENS, LEAVE, OTHER, REQUEST, TRAIN, Bench
 
 pytestmark = pytest.mark.model
@@ -240,6 +248,26 @@ def test_block_behind_the_head_is_exactly_its_tokens_computed_in_place(bench: Be
     assert attached.prompt_tokens == len(head) + len(block.tokens) + len(question)
 
 
+def test_block_in_eight_bits_says_nearly_the_same_in_less_space(model: LlamaModel) -> None:
+    prompt = replace(REQUEST.prompt, passages=(TRAIN_BLOCK, LEAVE_BLOCK))
+    request = replace(REQUEST, prompt=prompt, max_tokens=1, probe=None)
+    logits, sizes = [], []
+    for bits in (16, 8):
+        bench = Bench(model, block_bits=bits)
+        bench.run(request)
+        logits.append(bench.context.logits(0).copy())
+        head, block, *_ = bench.generation.render(prompt)
+        assert bench.keep(prompt.head, TRAIN_BLOCK)
+        (state,) = bench.generation._load([head, block]).values()
+        sizes.append(len(state))
+        bench.context.close()
+    exact, rounded = logits
+    assert sizes[1] < 0.65 * sizes[0]
+    assert 0 < np.abs(rounded - exact).max() < 0.05 * np.ptp(exact)
+    assert rounded.argmax() == exact.argmax()
+
+
+@pytest.mark.parametrize("block_bits", [8, 16])
 @pytest.mark.parametrize(
     "between",
     [
@@ -250,14 +278,16 @@ def test_block_behind_the_head_is_exactly_its_tokens_computed_in_place(bench: Be
     ],
 )
 def test_prompt_with_blocks_gives_the_same_whatever_ran_before(
-    bench: Bench, between: tuple[GenerationRequest, ...]
+    model: LlamaModel, between: tuple[GenerationRequest, ...], block_bits: BlockBits
 ) -> None:
+    bench = Bench(model, block_bits=block_bits)
     first = bench.run(BLOCKS)
     for block in (TRAIN_BLOCK, LEAVE_BLOCK):
         bench.keep(BLOCKS.prompt.head, block)
     for request in between:
         bench.run(request)
     again = bench.run(BLOCKS)
+    bench.context.close()
     assert again.prompt_tokens_computed < first.prompt_tokens_computed
     assert replace(again, prompt_tokens_computed=first.prompt_tokens_computed) == first
 
