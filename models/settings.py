@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Any, Literal
 
 from platformdirs import user_cache_path
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from models.types import BlockBits
 
@@ -14,6 +14,11 @@ _GIGABYTE = 10**9
 
 
 Precision = Literal["float32", "bfloat16"]
+
+
+def _as_number(value: Any) -> Any:
+    """The environment gives text."""
+    return int(value) if isinstance(value, str) and value.isdecimal() else value
 
 
 class ModelsSettings(BaseModel):
@@ -47,7 +52,7 @@ class ModelsSettings(BaseModel):
     """Most gigabytes of computed passages in the data dir; 0 keeps none on disk."""
     kept_memory_gb: float = Field(default=0.5, ge=0, le=1000)
     """Most gigabytes of copies of them in memory."""
-    kept_bits: BlockBits = 8
+    kept_bits: Annotated[BlockBits, BeforeValidator(_as_number)] = 8
     """Of each number of a computed passage. 16: exactly what was computed, in twice the space."""
 
     @property

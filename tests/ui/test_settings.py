@@ -25,6 +25,16 @@ def test_load_settings_takes_the_models_dir_variable(tmp_path: Path) -> None:
     assert settings.models.dir == Path("/somewhere")
 
 
+@pytest.mark.parametrize("bits", [8, 16])
+def test_load_settings_takes_a_choice_of_numbers_from_the_environment(
+    tmp_path: Path, bits: int
+) -> None:
+    settings = load_settings(tmp_path, {"PLINTH_MODELS__KEPT_BITS": str(bits)})
+    assert settings.models.kept_bits == bits
+    with pytest.raises(SettingsError, match="kept_bits: Input should be 8 or 16"):
+        load_settings(tmp_path, {"PLINTH_MODELS__KEPT_BITS": "some"})
+
+
 def test_load_settings_names_every_problem_and_where_it_was_set(tmp_path: Path) -> None:
     (tmp_path / "plinth.toml").write_text("[answer]\nmin_confidence = 2\n[nonsense]\na = 1\n")
     with pytest.raises(SettingsError) as caught:
