@@ -66,7 +66,14 @@ from assistant.types import (
 )
 from assistant.waiting_line import Ticket
 from models.protocols import Embedder, Generator
-from models.types import FinishReason, GenerationRequest, Probe, Prompt
+from models.types import (
+    EmbedderInfo,
+    FinishReason,
+    GenerationRequest,
+    GeneratorInfo,
+    Probe,
+    Prompt,
+)
 
 POOL = 10
 """Passages retrieved and reported; the evidence is chosen among them."""
@@ -120,6 +127,11 @@ class Engine:
         self._lock = threading.Lock()
 
     @property
+    def models(self) -> tuple[GeneratorInfo, EmbedderInfo]:
+        """What answers, starting it first if needed."""
+        return self._generator.info, self._embedder.info
+
+    @property
     def is_answering(self) -> bool:
         """Whether somebody waits for an answer; from any thread."""
         return self._n_asked > 0
@@ -133,6 +145,7 @@ class Engine:
         listener: Listener = _ignore,
         cancellation: Cancellation | None = None,
         ticket: Ticket | None = None,
+        is_measured: bool = False,
     ) -> Reply:
         """Answer from the readable documents, or abstain saying why.
 
@@ -144,6 +157,9 @@ class Engine:
                 every checked sentence, in this thread.
             cancellation: Stops it within a token, from any thread.
             ticket: Waits before anything is generated, and ends; None: nobody else asks.
+            is_measured: Whether the reply must not depend on what else is asked here, nor anything
+                else on this question: then no passage counts as kept by the generator, and
+                `on_evidence` is not told.
 
         Raises:
             InvalidQuestionError: the question is empty or too long.
@@ -154,8 +170,12 @@ class Engine:
         with self._lock:
             self._n_asked += 1
         try:
+            progress = Progress(
+                check_question(question, max_chars=self._settings.max_question_chars),
+                is_measured=is_measured,
+            )
             return self._ask(
-                question, history, readable, listener, cancellation or Cancellation(), ticket
+                progress, history, readable, listener, cancellation or Cancellation(), ticket
             )
         finally:
             if ticket is not None:
@@ -165,14 +185,13 @@ class Engine:
 
     def _ask(
         self,
-        question: str,
+        progress: Progress,
         history: Sequence[Turn],
         readable: ReadableSet,
         listener: Listener,
         cancellation: Cancellation,
         ticket: Ticket | None,
     ) -> Reply:
-        progress = Progress(check_question(question, max_chars=self._settings.max_question_chars))
         if ticket is not None and history and is_follow_up(progress.question):
             ticket.wait(cancellation, listener)
         progress.resolved = resolve_follow_up(
@@ -200,7 +219,8 @@ class Engine:
         progress.evidence = choose_hits(progress.hits, self._settings)
         hits = [progress.hits[index] for index in progress.evidence]
         others = [hit for index, hit in enumerate(progress.hits) if index not in progress.evidence]
-        self._on_evidence([hit.chunk.chunk_id for hit in (*hits, *others)])
+        if not progress.is_measured:
+            self._on_evidence([hit.chunk.chunk_id for hit in (*hits, *others)])
         split = split_sentences(hits)
         weights = StemWeights(sentence.stems for sentence in split)
         query_vector = self._embedder.embed_query(progress.resolved)
@@ -215,8 +235,10 @@ class Engine:
         sentences = with_vectors(split, vectors.all(), hits)
         scores = (vectors.all() @ query_vector + rest).tolist()
         settings = self._settings
-        blocks = [write_block(hit) for hit in hits]
-        held = self._generator.holds(prompt_text("answer_head"), blocks)
+        held: Sequence[bool] = ()
+        if not progress.is_measured:
+            blocks = [write_block(hit) for hit in hits]
+            held = self._generator.holds(prompt_text("answer_head"), blocks)
         is_full = answer_form(progress.resolved) is AnswerForm.FULL
         context = build_context(
             hits,
