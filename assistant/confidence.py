@@ -52,5 +52,6 @@ the answer, and its mean log probability of the words it wrote.
 Fitted with the default models to 206 answers on two public document sets, one of encyclopedia
 articles with questions made to mislead, one of a company's benefits. More signals (overlap, scores
 of retrieval, names in common) did not rank held-out answers better, nor did a new fit after the
-prompt changed. With another generator or other prompts the order stays useful, the numbers need a new fit: whoever
-changes either judges them anew (`plinth eval calibrate`) and says here what they are for."""
+prompt changed. With another generator or other prompts the order stays useful, the numbers need a
+new fit: whoever changes either judges them anew (`plinth eval calibrate`) and says here what they
+are for."""

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -10,6 +11,7 @@ from assistant.errors import QuestionCancelledError, WriterBusyError
 from assistant.store.catalog import open_catalog
 from assistant.store.rows import RunCaseRow
 from evals.errors import RunError, SuiteError
+from evals.run_files import export_run
 from evals.runs import Plan, find_run, list_runs, start_run
 from evals.suites import Suite
 from tests.evals.conftest import make_case, make_reply
@@ -225,3 +227,35 @@ def test_any_text_can_stand_in_a_case_and_in_an_error(store):
     assert run.suites()[0].cases == suite.cases
     assert run.errors(suite.name) == {odd: f"RuntimeError: {odd}{half}"}
     assert run.replies(suite.name)["b"]["answer"] == odd + half
+
+
+def test_export_refuses_what_can_be_no_file_and_what_is_there(store, tmp_path):
+    suite = replace(make_plan().suites[0], name="../own")
+    run = start_run(store, Plan(suites=(suite,), subject={}))
+    with pytest.raises(RunError, match="cannot be a file's name"):
+        export_run(run, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+    with pytest.raises(RunError, match="exists already"):
+        export_run(start_run(store, make_plan()), tmp_path)
+
+
+def test_export_writes_errors_beside_replies(store, tmp_path):
+    run = start_run(store, make_plan())
+    with pytest.raises(QuestionCancelledError):
+        run.ask_all(stopped_at_c, ignore)
+    export_run(run, tmp_path / "run")
+    errors = (tmp_path / "run" / "errors.jsonl").read_text().splitlines()
+    assert [json.loads(line) for line in errors] == [
+        {"suite": "own", "id": "a", "error": "RuntimeError: crash"}
+    ]
+    answers = (tmp_path / "run" / "answers" / "own.jsonl").read_text().splitlines()
+    assert [json.loads(line)["id"] for line in answers] == ["b"]
+    assert json.loads((tmp_path / "run" / "run.json").read_text())["finished"] is None
+
+
+def stopped_at_c(case):
+    if case.id == "a":
+        raise RuntimeError("crash")
+    if case.id == "c":
+        raise QuestionCancelledError
+    return answer(case)

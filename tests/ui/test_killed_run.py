@@ -17,12 +17,17 @@ import pytest
 from assistant.store.catalog import open_catalog
 from assistant.store.runs import Runs
 from evals.runs import find_run, list_runs
+from tests.evals.replies import lasting
 from tests.ui.conftest import Plinth
 from tests.waiting import wait_until
 from ui.cli.niceness import NICENESS
 
 REAL = "smollm2-135m-instruct"
 LIMIT_S = 300
+COSTS = {
+    *("ttft_ms_p50", "ttft_ms_p95", "total_ms_p50", "total_ms_p95", "tokens_per_second"),
+    *("prompt_tokens_computed", "peak_memory_mb", "joules", "intervals"),
+}
 ASKED = (
     ("How many days of annual leave do employees receive in year {}?", "25 days"),
     ("What is the hotel limit for night {}?", "120 euros"),
@@ -69,25 +74,23 @@ def kill_at(suite: Path, runs: Runs, points: Sequence[int]) -> None:
         least = max(point, n_replies(runs) + 1)
         with start(suite) as process:
             wait_until(partial(has_replies, runs, least), LIMIT_S)
-            assert os.getpriority(os.PRIO_PROCESS, process.pid) == NICENESS
+            lowered = min(19, os.getpriority(os.PRIO_PROCESS, 0) + NICENESS)
+            assert os.getpriority(os.PRIO_PROCESS, process.pid) == lowered
             os.kill(process.pid, signal.SIGKILL)
             process.communicate(timeout=LIMIT_S)
         assert process.returncode == -signal.SIGKILL
 
 
 def all_replies(runs: Runs, run_id: str, suite: str) -> dict[str, Any]:
-    """Return the replies but for how long they took and what the machine had to do."""
-    return {
-        case: {key: reply[key] for key in reply if key not in ("timings_ms", "spent")}
-        for case, reply in find_run(runs, run_id).replies(suite).items()
-    }
+    replies = find_run(runs, run_id).replies(suite)
+    return {case: lasting(reply) for case, reply in replies.items()}
 
 
 @pytest.mark.parametrize(
     ("generator", "n_cases", "points"),
     [
         ("fake-generator", 200, (1, 2, 60, 150)),
-        pytest.param(REAL, 8, (1, 4), marks=[pytest.mark.model]),
+        pytest.param(REAL, 6, (2,), marks=[pytest.mark.model]),
     ],
 )
 @pytest.mark.slow
@@ -122,6 +125,6 @@ def test_run_survives_being_killed_and_ends_as_if_it_had_not_been(
         assert len(replies[0]) == n_cases
         assert replies[0] == replies[1]
         assert list(replies[0]) == list(replies[1])
-    for name, value in undisturbed["suites"]["many"].items():
-        if not name.startswith(("ttft", "total_ms", "tokens_per", "peak", "joules", "intervals")):
-            assert disturbed["suites"]["many"][name] == value, name
+    figures = [told["suites"]["many"] for told in (undisturbed, disturbed)]
+    for name in figures[0].keys() - COSTS:
+        assert figures[0][name] == figures[1][name], name

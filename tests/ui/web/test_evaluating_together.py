@@ -13,6 +13,7 @@ from assistant.access import Role
 from assistant.reply_json import reply_to_json
 from evals.runs import find_run
 from models.fakes import FakeStream
+from tests.evals.replies import lasting
 from tests.ui.web.conftest import SignIn
 from tests.waiting import wait_until
 from ui.web.desk import Desk
@@ -94,13 +95,6 @@ def watch(monkeypatch: pytest.MonkeyPatch) -> Watch:
     return made
 
 
-def without_times(reply: dict[str, Any]) -> dict[str, Any]:
-    """Return all of a reply that does not tell how long it took or what the machine had to do."""
-    kept = {key: reply[key] for key in reply if key not in ("timings_ms", "spent", "id")}
-    computed = {"prompt_tokens_computed": None}  # less, where the head of the prompt is cached
-    return kept | {"usage": reply["usage"] | computed}
-
-
 def begin(desk: Desk, suite: str) -> str:
     return desk.evaluations.start(desk.evaluations.load_suite(suite), sample=None)
 
@@ -115,7 +109,7 @@ def replies(opened: Resources, run_id: str, suite: str) -> dict[str, Any]:
     assert run.errors(suite) == {}
     found = run.replies(suite)
     assert len(found) == 3
-    return {key: without_times(reply) for key, reply in found.items()}
+    return {key: lasting(reply) for key, reply in found.items()}
 
 
 def answer(desk: Desk, question: str) -> dict[str, Any]:
@@ -123,7 +117,7 @@ def answer(desk: Desk, question: str) -> dict[str, Any]:
     wait_until(lambda: run.snapshot().is_done, END_S)
     reply = run.snapshot().reply
     assert reply is not None, run.snapshot().error
-    return without_times(reply_to_json(reply))
+    return lasting(reply_to_json(reply))
 
 
 def test_two_evaluators_and_an_asker_do_not_disturb_each_others_results(
