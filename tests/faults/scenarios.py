@@ -143,7 +143,7 @@ def _show_to_people(place: Place, writer: CatalogWriter) -> None:
         "withheld": [],
     }
     writer.catalog.conversations.add_turn(None, "operator", "How do I travel?", reply)
-    case = {"id": "1", "question": "How do I travel?", "answerable": True, "answers": [text]}
+    case = {"id": "1", "question": "How do I travel?", "answerable": False}
     suite = StoredSuite(properties={"name": "travel", "page_tolerance": 0}, cases=[case])
     run = writer.catalog.runs.begin({"suites": {"travel": ""}, "subject": {}}, [suite])
     writer.catalog.runs.keep_reply(run.run_id, 0, reply)
