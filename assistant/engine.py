@@ -31,8 +31,8 @@ from assistant.events import (
 from assistant.evidence.attribution import ShownEvidence, Verdict
 from assistant.evidence.prepared import PreparedSentences, use_prepared
 from assistant.evidence.sentences import (
-    Sentence,
     StemWeights,
+    cite,
     content_stems,
     split_sentences,
     with_vectors,
@@ -58,7 +58,6 @@ from assistant.types import (
     AnswerSentence,
     ChunkId,
     Citation,
-    Hit,
     Record,
     Reply,
     Support,
@@ -230,7 +229,7 @@ class Engine:
             use_prepared(self._prepared, hits, split, vectors)
         best = split[vectors.best(rest, query_vector)]
         progress.evidence_ms = progress.elapsed_ms()
-        listener(BestEvidence(citation=_cite(hits[best.hit_index], best)))
+        listener(BestEvidence(citation=cite(hits[best.hit_index], best)))
         cancellation.check()
         sentences = with_vectors(split, vectors.all(), hits)
         scores = (vectors.all() @ query_vector + rest).tolist()
@@ -324,7 +323,7 @@ class Engine:
             if progress.verified_ms is None:
                 progress.verified_ms = progress.elapsed_ms()
             hits = [progress.hits[index] for index in progress.evidence]
-            citations = tuple(_cite(hits[s.hit_index], s) for s in verdict.evidence)
+            citations = tuple(cite(hits[s.hit_index], s) for s in verdict.evidence)
             listener(
                 SentenceChecked(
                     sentence=AnswerSentence(
@@ -369,7 +368,7 @@ class Engine:
         hits = [progress.hits[index] for index in progress.evidence]
         sentences = []
         for text, verdict in kept:
-            cited = [_cite(hits[s.hit_index], s) for s in verdict.evidence]
+            cited = [cite(hits[s.hit_index], s) for s in verdict.evidence]
             numbers = tuple(citations.setdefault(c, len(citations)) for c in cited)
             if len(kept) < len(progress.verdicts):
                 # A list that starts at "2." or skips a step would puzzle more than marks do.
@@ -402,18 +401,6 @@ class Engine:
 def abstention_text(question: str) -> str:
     """Return what the user reads where there is no answer to a self-contained question."""
     return f"The documents do not say. I looked for: {question}"
-
-
-def _cite(hit: Hit, sentence: Sentence) -> Citation:
-    return Citation(
-        document=hit.document.document,
-        document_id=hit.document.document_id,
-        version=hit.document.version,
-        chunk_id=hit.chunk.chunk_id,
-        page_number=hit.chunk.page_number,
-        span=sentence.span,
-        quote=sentence.text,
-    )
 
 
 def _mean(values: Sequence[float]) -> float:

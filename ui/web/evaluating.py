@@ -131,7 +131,14 @@ class Evaluation:
             self._change(is_finished=True)
 
     def _in_turn(self, ask: Callable[[Cancellation], dict[str, Any]]) -> dict[str, Any]:
-        return behind_people(self.line, self.run.id, self.cancellation, ask)
+        def in_turn(attempt: Cancellation) -> dict[str, Any]:
+            if not self.may_go_on():  # as of now, however long it waited
+                self._change(error="what its starter may read has changed; start a new one")
+                self.cancellation.cancel()
+                self.cancellation.check()
+            return ask(attempt)
+
+        return behind_people(self.line, self.run.id, self.cancellation, in_turn)
 
     def _loaded(self, engine: Future[Engine]) -> Engine:
         """Return the engine once there is one; a stop does not wait for that."""
@@ -147,10 +154,6 @@ class Evaluation:
 
         def tell(case: Case) -> dict[str, Any]:
             self.cancellation.check()
-            if not self.may_go_on():
-                self._change(error="what its starter may read has changed; start a new one")
-                self.cancellation.cancel()
-                self.cancellation.check()
             if self._n_asked == 0:
                 self._first_s = time.monotonic()
             self._change(question=case.question)

@@ -22,6 +22,7 @@ from evals.suites import Suite
 from models.errors import ModelFileError
 from models.fakes import FakeEmbedder, FakeGenerator
 from tests.evals.conftest import make_case
+from tests.waiting import wait_until
 from ui.web.evaluating import (
     MOST_AT_A_TIME,
     UNEXPECTED,
@@ -235,6 +236,21 @@ def test_close_stops_what_is_under_way_and_starts_nothing_more(
     assert ended(measuring).is_stopped
     with pytest.raises(EvaluationBusyError, match="server is ending"):
         measuring.start(SUITE, OPERATOR, sample=None)
+
+
+def test_who_may_read_something_else_by_the_time_of_a_cases_turn_gets_no_reply(
+    engine: Engine, catalog: Catalog, tmp_path: Path
+) -> None:
+    line, may_go_on = one_at_a_time(), True
+    held = line.ticket("ann")
+    held.wait(Cancellation(), lambda _: None)
+    evaluations = Evaluations(tmp_path, ready(engine), catalog, nothing_decides, line)
+    run_id = evaluations.start(SUITE, OPERATOR, sample=None, may_go_on=lambda: may_go_on)
+    wait_until(lambda: evaluations.snapshots()[0].question)
+    may_go_on = False
+    held.end()
+    assert "may read has changed" in str(ended(evaluations).error)
+    assert find_run(evaluations.runs, run_id).n_replies == 0
 
 
 def test_stop_does_not_wait_for_models(catalog: Catalog, tmp_path: Path) -> None:
