@@ -77,6 +77,8 @@ def calibration_in_use(
     if own is not None:
         what = "another model" if own.generator != generator else "other prompts"
         return SHIPPED, f"the calibration was fitted with {what}; fit it again"
-    if not SHIPPED.is_for(generator, prompt_version):
-        return SHIPPED, f"no calibration was fitted to {generator}; confidences are rough"
-    return SHIPPED, None
+    if SHIPPED.is_for(generator, prompt_version):
+        return SHIPPED, None
+    if SHIPPED.generator == generator:
+        return SHIPPED, "the shipped calibration was fitted with other prompts; fit one"
+    return SHIPPED, f"no calibration was fitted to {generator}; confidences are rough"

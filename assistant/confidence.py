@@ -20,7 +20,7 @@ class Calibration:
     generator: str
     """Name of the model whose answers it was fitted to."""
     prompt_version: str
-    """Of the prompts that it was fitted with; empty: of the shipped ones, whatever they are."""
+    """Of the prompts that it was fitted or judged with."""
     fitted: Mapping[str, Any] = field(default_factory=dict)
     """JSON: on what it was fitted, and how well it did on cases that it had not seen."""
 
@@ -36,7 +36,7 @@ class Calibration:
 
     def is_for(self, generator: str, prompt_version: str) -> bool:
         """Tell whether it was fitted to what answers now."""
-        return self.generator == generator and self.prompt_version in ("", prompt_version)
+        return (self.generator, self.prompt_version) == (generator, prompt_version)
 
 
 SHIPPED = Calibration(
@@ -44,7 +44,7 @@ SHIPPED = Calibration(
     coefficients={"proof": 6.3, "probe": 1.4, "logprob": 2.2},
     least=0.25,
     generator="qwen2.5-coder-1.5b-instruct",
-    prompt_version="",
+    prompt_version="51c4bfd99fe0",
 )
 """How near the cited sentences are to the question, the model's log odds that the excerpts state
 the answer, and its mean log probability of the words it wrote.
@@ -52,4 +52,6 @@ the answer, and its mean log probability of the words it wrote.
 Fitted with the default models to 206 answers on two public document sets, one of encyclopedia
 articles with questions made to mislead, one of a company's benefits. More signals (overlap, scores
 of retrieval, names in common) did not rank held-out answers better, nor did a new fit after the
-prompt changed. With another generator the order stays useful, the numbers need a new fit."""
+prompt changed. With another generator or other prompts the order stays useful, the numbers need a
+new fit: whoever changes either judges them anew (`plinth eval calibrate`) and says here what they
+are for."""

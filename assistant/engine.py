@@ -31,8 +31,8 @@ from assistant.events import (
 from assistant.evidence.attribution import ShownEvidence, Verdict
 from assistant.evidence.prepared import PreparedSentences, use_prepared
 from assistant.evidence.sentences import (
-    Sentence,
     StemWeights,
+    cite,
     content_stems,
     split_sentences,
     with_vectors,
@@ -58,7 +58,6 @@ from assistant.types import (
     AnswerSentence,
     ChunkId,
     Citation,
-    Hit,
     Record,
     Reply,
     Support,
@@ -66,7 +65,14 @@ from assistant.types import (
 )
 from assistant.waiting_line import Ticket
 from models.protocols import Embedder, Generator
-from models.types import FinishReason, GenerationRequest, Probe, Prompt
+from models.types import (
+    EmbedderInfo,
+    FinishReason,
+    GenerationRequest,
+    GeneratorInfo,
+    Probe,
+    Prompt,
+)
 
 POOL = 10
 """Passages retrieved and reported; the evidence is chosen among them."""
@@ -120,6 +126,11 @@ class Engine:
         self._lock = threading.Lock()
 
     @property
+    def models(self) -> tuple[GeneratorInfo, EmbedderInfo]:
+        """What answers, starting it first if needed."""
+        return self._generator.info, self._embedder.info
+
+    @property
     def is_answering(self) -> bool:
         """Whether somebody waits for an answer; from any thread."""
         return self._n_asked > 0
@@ -133,6 +144,7 @@ class Engine:
         listener: Listener = _ignore,
         cancellation: Cancellation | None = None,
         ticket: Ticket | None = None,
+        is_measured: bool = False,
     ) -> Reply:
         """Answer from the readable documents, or abstain saying why.
 
@@ -144,6 +156,9 @@ class Engine:
                 every checked sentence, in this thread.
             cancellation: Stops it within a token, from any thread.
             ticket: Waits before anything is generated, and ends; None: nobody else asks.
+            is_measured: Whether the reply must not depend on what else is asked here, nor anything
+                else on this question: then no passage counts as kept by the generator, and
+                `on_evidence` is not told.
 
         Raises:
             InvalidQuestionError: the question is empty or too long.
@@ -154,8 +169,12 @@ class Engine:
         with self._lock:
             self._n_asked += 1
         try:
+            progress = Progress(
+                check_question(question, max_chars=self._settings.max_question_chars),
+                is_measured=is_measured,
+            )
             return self._ask(
-                question, history, readable, listener, cancellation or Cancellation(), ticket
+                progress, history, readable, listener, cancellation or Cancellation(), ticket
             )
         finally:
             if ticket is not None:
@@ -165,14 +184,13 @@ class Engine:
 
     def _ask(
         self,
-        question: str,
+        progress: Progress,
         history: Sequence[Turn],
         readable: ReadableSet,
         listener: Listener,
         cancellation: Cancellation,
         ticket: Ticket | None,
     ) -> Reply:
-        progress = Progress(check_question(question, max_chars=self._settings.max_question_chars))
         if ticket is not None and history and is_follow_up(progress.question):
             ticket.wait(cancellation, listener)
         progress.resolved = resolve_follow_up(
@@ -200,7 +218,8 @@ class Engine:
         progress.evidence = choose_hits(progress.hits, self._settings)
         hits = [progress.hits[index] for index in progress.evidence]
         others = [hit for index, hit in enumerate(progress.hits) if index not in progress.evidence]
-        self._on_evidence([hit.chunk.chunk_id for hit in (*hits, *others)])
+        if not progress.is_measured:
+            self._on_evidence([hit.chunk.chunk_id for hit in (*hits, *others)])
         split = split_sentences(hits)
         weights = StemWeights(sentence.stems for sentence in split)
         query_vector = self._embedder.embed_query(progress.resolved)
@@ -210,13 +229,15 @@ class Engine:
             use_prepared(self._prepared, hits, split, vectors)
         best = split[vectors.best(rest, query_vector)]
         progress.evidence_ms = progress.elapsed_ms()
-        listener(BestEvidence(citation=_cite(hits[best.hit_index], best)))
+        listener(BestEvidence(citation=cite(hits[best.hit_index], best)))
         cancellation.check()
         sentences = with_vectors(split, vectors.all(), hits)
         scores = (vectors.all() @ query_vector + rest).tolist()
         settings = self._settings
-        blocks = [write_block(hit) for hit in hits]
-        held = self._generator.holds(prompt_text("answer_head"), blocks)
+        held: Sequence[bool] = ()
+        if not progress.is_measured:
+            blocks = [write_block(hit) for hit in hits]
+            held = self._generator.holds(prompt_text("answer_head"), blocks)
         is_full = answer_form(progress.resolved) is AnswerForm.FULL
         context = build_context(
             hits,
@@ -302,7 +323,7 @@ class Engine:
             if progress.verified_ms is None:
                 progress.verified_ms = progress.elapsed_ms()
             hits = [progress.hits[index] for index in progress.evidence]
-            citations = tuple(_cite(hits[s.hit_index], s) for s in verdict.evidence)
+            citations = tuple(cite(hits[s.hit_index], s) for s in verdict.evidence)
             listener(
                 SentenceChecked(
                     sentence=AnswerSentence(
@@ -347,7 +368,7 @@ class Engine:
         hits = [progress.hits[index] for index in progress.evidence]
         sentences = []
         for text, verdict in kept:
-            cited = [_cite(hits[s.hit_index], s) for s in verdict.evidence]
+            cited = [cite(hits[s.hit_index], s) for s in verdict.evidence]
             numbers = tuple(citations.setdefault(c, len(citations)) for c in cited)
             if len(kept) < len(progress.verdicts):
                 # A list that starts at "2." or skips a step would puzzle more than marks do.
@@ -380,18 +401,6 @@ class Engine:
 def abstention_text(question: str) -> str:
     """Return what the user reads where there is no answer to a self-contained question."""
     return f"The documents do not say. I looked for: {question}"
-
-
-def _cite(hit: Hit, sentence: Sentence) -> Citation:
-    return Citation(
-        document=hit.document.document,
-        document_id=hit.document.document_id,
-        version=hit.document.version,
-        chunk_id=hit.chunk.chunk_id,
-        page_number=hit.chunk.page_number,
-        span=sentence.span,
-        quote=sentence.text,
-    )
 
 
 def _mean(values: Sequence[float]) -> float:

@@ -18,6 +18,8 @@ class Progress:
     """Filled step by step."""
 
     question: str
+    is_measured: bool = False
+    """Whether nothing may depend on it, and it on nothing else that is asked."""
     started: float = field(default_factory=time.perf_counter)
     resolved: str = ""
     index_generation: int = 0

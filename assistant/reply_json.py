@@ -137,6 +137,25 @@ def without_documents(reply: Mapping[str, Any], gone: Collection[str]) -> dict[s
     }
 
 
+def with_document_ids(reply: Mapping[str, Any], ids: Mapping[str, str]) -> dict[str, Any]:
+    """Return a reply's JSON with other ids for documents, those that are not in `ids` as they are.
+
+    Args:
+        reply: As `reply_to_json` returns it; not changed.
+        ids: By the id that stands there.
+    """
+    return {
+        **reply,
+        **{
+            part: [
+                {**item, "document_id": ids.get(item["document_id"], item["document_id"])}
+                for item in reply[part]
+            ]
+            for part in ("citations", "passages")
+        },
+    }
+
+
 def without_resolution(reply: Mapping[str, Any], question: str) -> dict[str, Any]:
     """Return a reply's JSON with the question as it was asked for the one that was understood.
 

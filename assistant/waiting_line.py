@@ -6,6 +6,10 @@ theirs the oldest: somebody who asks ten questions at once delays another person
 
 With S at a time, W waiting at most and T seconds for the longest answer, nobody waits longer than
 (W / S + 1) * T.
+
+Behind all of them stands work that is nobody's question, such as the cases of evaluations: one at a
+time, and only while no person's question waits or is under way. A question that comes has it give
+way, or waits for the end of this one where it has given way too often.
 """
 
 from __future__ import annotations
@@ -51,6 +55,8 @@ class WaitingLine:
         self._most_waiting_each = most_waiting_each
         self._changed = threading.Condition()
         self._waiting: list[Ticket] = []  # the oldest first
+        self._behind: list[Ticket] = []  # that wait behind people, the oldest first
+        self._alone: Ticket | None = None  # of those, the one under way
         self._under_way: Counter[str] = Counter()
         self._served: dict[str, int] = {}
         """When each person with questions here was served last, counted in turns."""
@@ -61,14 +67,24 @@ class WaitingLine:
         """Return the ticket of one question, which does not wait yet."""
         return Ticket(self, who)
 
+    def ticket_behind(self, who: str, give_way: Callable[[], None] | None) -> Ticket:
+        """Return the ticket of work that waits behind all questions of people.
+
+        Args:
+            who: Whose work it is.
+            give_way: Stops it, from any thread, once its turn has come and a person asks; None: it
+                goes to its end.
+        """
+        return Ticket(self, who, is_behind=True, give_way=give_way)
+
     @property
     def n_waiting(self) -> int:
-        """How many questions wait."""
+        """How many questions of people wait."""
         return len(self._waiting)
 
     @property
     def n_under_way(self) -> int:
-        """How many questions have their turn."""
+        """How many questions of people have their turn."""
         return self._under_way.total()
 
     def join(self, ticket: Ticket) -> None:
@@ -78,14 +94,21 @@ class WaitingLine:
             TooManyQuestionsError: too many wait already.
         """
         with self._changed:
+            if ticket.is_behind:
+                self._behind.append(ticket)
+                return
             self._refuse_if_full(ticket.who)
             self._waiting.append(ticket)
+            give_way = None if self._alone is None else self._alone.give_way
+        if give_way is not None:
+            give_way()
 
     def leave(self, ticket: Ticket) -> None:
         """Have a ticket wait no more; nothing if its turn came."""
         with self._changed:
-            if ticket in self._waiting:
-                self._waiting.remove(ticket)
+            line = self._line_of(ticket)
+            if ticket in line:
+                line.remove(ticket)
                 self._changed.notify_all()
 
     def begin(self, ticket: Ticket) -> InLine | None:
@@ -93,10 +116,13 @@ class WaitingLine:
         with self._changed:
             place = self._place(ticket)
             if place is None:
-                self._waiting.remove(ticket)
+                self._line_of(ticket).remove(ticket)
                 self._n_served += 1
                 self._served[ticket.who] = self._n_served
-                self._under_way[ticket.who] += 1
+                if ticket.is_behind:
+                    self._alone = ticket
+                else:
+                    self._under_way[ticket.who] += 1
                 self._changed.notify_all()
             return place
 
@@ -113,12 +139,15 @@ class WaitingLine:
     def release(self, ticket: Ticket, took_s: float) -> None:
         """Take in that a ticket's turn is over, and how long it was."""
         with self._changed:
-            self._under_way[ticket.who] -= 1
-            if not self._under_way[ticket.who]:
-                del self._under_way[ticket.who]
-            earlier_s = took_s if self._mean_s is None else self._mean_s
-            self._mean_s = earlier_s + _SMOOTHING * (took_s - earlier_s)
-            if not self._under_way and not self._waiting:
+            if ticket.is_behind:
+                self._alone = None
+            else:
+                self._under_way[ticket.who] -= 1
+                if not self._under_way[ticket.who]:
+                    del self._under_way[ticket.who]
+                earlier_s = took_s if self._mean_s is None else self._mean_s
+                self._mean_s = earlier_s + _SMOOTHING * (took_s - earlier_s)
+            if not (self._under_way or self._waiting or self._behind or self._alone):
                 self._served.clear()  # nobody is before or behind anybody
             self._changed.notify_all()
 
@@ -138,14 +167,26 @@ class WaitingLine:
 
     def _place(self, ticket: Ticket) -> InLine | None:
         """Return where a waiting question stands; None: it is its turn."""
+        if ticket.is_behind:
+            return self._place_behind(ticket)
         n_free = self._n_at_a_time - self._under_way.total()
         n_before = self._order().index(ticket)
-        if n_before < n_free:
+        if n_before < n_free and self._alone is None:
             return None
         about_s = None
-        if self._mean_s is not None:
+        if self._mean_s is not None and n_before >= n_free:
             about_s = (n_before - n_free + 1) * self._mean_s / self._n_at_a_time
         return InLine(n_before=n_before, about_s=about_s)
+
+    def _place_behind(self, ticket: Ticket) -> InLine | None:
+        n_people = len(self._waiting) + self._under_way.total()
+        first = min(self._behind, key=lambda one: self._served.get(one.who, 0))
+        if ticket is first and not n_people and self._alone is None:
+            return None
+        return InLine(n_before=n_people + self._behind.index(ticket), about_s=None)
+
+    def _line_of(self, ticket: Ticket) -> list[Ticket]:
+        return self._behind if ticket.is_behind else self._waiting
 
     def _order(self) -> list[Ticket]:
         """Return those that wait in the order in which their turn comes if nobody else asks."""
@@ -166,13 +207,24 @@ class Ticket:
 
     Attributes:
         who: Whose question it is.
+        is_behind: Whether it is no person's, and waits behind those.
+        give_way: What stops it for a person's question; None where it cannot be stopped.
         waited_s: Seconds that it waited for its turn; None as long as that has not come.
         took_s: Seconds that its turn took; None as long as that is not over.
     """
 
-    def __init__(self, line: WaitingLine, who: str) -> None:
+    def __init__(
+        self,
+        line: WaitingLine,
+        who: str,
+        *,
+        is_behind: bool = False,
+        give_way: Callable[[], None] | None = None,
+    ) -> None:
         self._line = line
         self.who = who
+        self.is_behind = is_behind
+        self.give_way = give_way
         self.waited_s: float | None = None
         self.took_s: float | None = None
         self._begun_s: float | None = None

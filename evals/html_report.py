@@ -33,7 +33,7 @@ def run_to_html(report: Report, cases: Mapping[str, Sequence[JudgedCase]]) -> st
         "run.html",
         report=report,
         cases=cases,
-        plan=json_text(dict(report.run.plan), indent=2),
+        plan=json_text({**report.run.plan, "starts": list(report.run.starts)}, indent=2),
     )
 
 

@@ -31,8 +31,7 @@ def judged_cases(run: Run) -> Mapping[str, tuple[JudgedCase, ...]]:
     """Return the cases of a run by suite, in its order.
 
     Raises:
-        RunError: files of the run are damaged.
-        SuiteError: its suites are.
+        SuiteError: a case is damaged.
     """
     found = {}
     for suite in run.suites():

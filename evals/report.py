@@ -7,12 +7,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from assistant.inert import json_text, markdown
+from assistant.inert import markdown
 from evals.bootstrap import Figure
 from evals.case_scores import ReplyJson
 from evals.layers import Layer, lost_in
 from evals.metrics import SHARES, score_suite
-from evals.runs import Run, write_text
+from evals.runs import Run
 from evals.suites import Suite
 
 
@@ -48,6 +48,7 @@ class Report:
             "started": self.run.started,
             "finished": self.run.finished,
             "plan": dict(self.run.plan),
+            "starts": [dict(start) for start in self.run.starts],
             "models": [dict(model) for model in self.models],
             "suites": {name: _suite_to_json(suite) for name, suite in self.suites.items()},
         }
@@ -119,13 +120,6 @@ def _count_lost(suite: Suite, replies: Mapping[str, ReplyJson]) -> dict[Layer, i
             if layer is not None:
                 counts[layer] += 1
     return counts
-
-
-def write_report(report: Report) -> None:
-    """Put `report.json` and `report.md` into the run's folder, replacing earlier ones."""
-    text = json_text(report.to_json(), indent=2) + "\n"
-    write_text(report.run.folder / "report.json", text)
-    write_text(report.run.folder / "report.md", report.to_markdown())
 
 
 def number_text(metric: str, number: float, *, sign: str = "") -> str:

@@ -1,34 +1,25 @@
 """Runs of suites: every reply is kept as it comes, and a stopped run continues.
 
-A run is a folder. `run.json` says what was measured; `suites/` holds the cases asked and
-`answers/` the replies to them, one line each, in the public forms, so that a run can be scored
-again by anything that reads those; `errors.jsonl` holds what went wrong.
+A run lies in the catalog: what it measures, the cases asked, and what came of each. A reply is
+durable before the next case is asked, so a process that is killed loses the one in hand at most.
 """
 
 from __future__ import annotations
 
 import json
 import logging
-import os
-import secrets
-import shutil
-from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from pathlib import Path
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from assistant.errors import QuestionCancelledError
-from assistant.inert import json_text
-from assistant.store.evaluated import ANSWERS, ERRORS, LOCK
-from assistant.store.lock import ProcessLock
+from assistant.store.runs import Runs, StoredRun, StoredSuite
 from evals.errors import RunError, SuiteError
-from evals.suites import INDEX, Case, Suite, case_to_json, load_suite
+from evals.suites import Case, Suite, case_from_json, case_to_json
 
 Asker = Callable[[Case], dict[str, Any]]
 """Asks a case and returns the reply as `plinth ask --json` prints it."""
 
-_RECORD = "run.json"
 _log = logging.getLogger(__name__)
 
 
@@ -84,37 +75,36 @@ class Progress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """One run, as far as it is."""
+    """One run, as far as it is. Usable as long as its catalog is open."""
 
-    folder: Path
+    id: str
+    """The run's name: when it started, and chance."""
     plan: Mapping[str, Any]
     """`Plan.to_json`."""
     started: str
     """ISO 8601, UTC."""
     finished: str | None = None
     """None: stopped before its end; it can be continued."""
-
-    @property
-    def id(self) -> str:
-        """The run's name: when it started, and chance."""
-        return self.folder.name
+    starts: tuple[Mapping[str, Any], ...] = ()
+    """When and under which circumstances it was asked, each time."""
+    properties: tuple[Mapping[str, Any], ...] = ()
+    """Of each suite, its name among them."""
+    store: Runs = field(repr=False, compare=False)
 
     @property
     def n_cases(self) -> int:
-        """Cases that are asked, all suites together; counts lines, so it is quick."""
-        return sum(_count_lines(path) for path in (self.folder / "suites").glob("*.jsonl"))
+        """Cases that are asked, all suites together."""
+        return self.store.counts(self.id).n_cases
 
     @property
     def n_replies(self) -> int:
-        """Cases that have a reply; as quick."""
-        return sum(_count_lines(path) for path in (self.folder / ANSWERS).glob("*.jsonl"))
+        """Cases that have a reply."""
+        return self.store.counts(self.id).n_replies
 
     @property
     def state(self) -> Hashable:
-        """What differs as soon as a reply or an error came, or the run was finished."""
-        files = (*sorted((self.folder / ANSWERS).glob("*.jsonl")), self._errors)
-        marks = [path.stat() for path in files if path.exists()]
-        return self.finished, *((mark.st_size, mark.st_mtime_ns) for mark in marks)
+        """What differs as soon as a reply or an error came or went, or the run was finished."""
+        return self.store.counts(self.id).n_changes
 
     def is_continuable(self, subject: Mapping[str, Any]) -> bool:
         """Tell whether it was stopped and what it measures is still `subject`."""
@@ -122,85 +112,99 @@ class Run:
         return self.finished is None and same
 
     def suites(self) -> tuple[Suite, ...]:
-        """Return the suites with the cases that are asked, by name."""
-        return tuple(load_suite(path) for path in sorted((self.folder / "suites").glob("*.jsonl")))
+        """Return the suites with the cases that are asked, by name.
+
+        Raises:
+            SuiteError: a case is none.
+        """
+        return tuple(
+            Suite(
+                name=properties["name"],
+                sha256=self.plan["suites"].get(properties["name"], ""),
+                cases=tuple(
+                    case_from_json(one.case, f"run {self.id}")
+                    for one in self.store.cases(self.id, index)
+                ),
+                page_tolerance=properties["page_tolerance"],
+            )
+            for index, properties in enumerate(self.properties)
+        )
 
     def replies(self, suite: str) -> dict[str, dict[str, Any]]:
         """Return the replies of a suite by case id."""
-        return {reply["id"]: reply for reply in _read_lines(self._answers(suite))}
+        cases = self.store.cases(self.id, self._index(suite))
+        return {one.case["id"]: one.reply for one in cases if one.reply is not None}
 
     def errors(self, suite: str) -> dict[str, str]:
         """Return what went wrong, by the id of a case that has no reply."""
-        answered = self.replies(suite)
-        return {
-            line["id"]: line["error"]
-            for line in _read_lines(self._errors)
-            if line["suite"] == suite and line["id"] not in answered
-        }
+        cases = self.store.cases(self.id, self._index(suite))
+        return {one.case["id"]: one.error for one in cases if one.error is not None}
 
-    def ask_all(self, ask: Asker, progress: Callable[[Progress], None]) -> Run:
+    def ask_all(
+        self,
+        ask: Asker,
+        progress: Callable[[Progress], None],
+        circumstances: Mapping[str, Any] | None = None,
+    ) -> Run:
         """Ask every case that has no reply yet, and return the finished run.
 
-        A case that raises is recorded with its error and the run goes on. Replies written before
-        an interruption at any point are kept.
+        A case that raises is recorded with its error and the run goes on. Replies kept before an
+        interruption at any point stay.
+
+        Args:
+            ask: Answers a case.
+            progress: Told after each.
+            circumstances: JSON: what else is to be recorded of this start.
 
         Raises:
             QuestionCancelledError: a question was cancelled; the run is stopped, to be continued.
             WriterBusyError: the run is under way already.
+            StoreError: a reply cannot be kept.
         """
-        with ProcessLock(self.folder / LOCK, wait_s=0):
-            return self._ask_all(ask, progress)
+        with self.store.under_way(self.id):
+            return self._ask_all(ask, progress, circumstances or {})
 
-    def _ask_all(self, ask: Asker, progress: Callable[[Progress], None]) -> Run:
-        (self.folder / ANSWERS).mkdir(exist_ok=True)
-        _drop_cut_line(self._errors)
-        suites = self.suites()
-        n_total = sum(len(suite.cases) for suite in suites)
-        n_done = 0
-        for suite in suites:
-            _drop_cut_line(self._answers(suite.name))
-            answered = self.replies(suite.name)
-            n_done += len(answered)
-            for case in suite.cases:
-                if case.id in answered:
-                    continue
-                error = self._ask_one(suite.name, case, ask)
+    def _ask_all(
+        self, ask: Asker, progress: Callable[[Progress], None], circumstances: Mapping[str, Any]
+    ) -> Run:
+        self.store.note_start(self.id, circumstances)
+        counts = self.store.counts(self.id)
+        n_done = counts.n_replies
+        for index, properties in enumerate(self.properties):
+            for position, value in self.store.unanswered(self.id, index):
+                error = self._ask_one(position, case_from_json(value, f"run {self.id}"), ask)
                 n_done += 1
-                progress(Progress(suite=suite.name, n_done=n_done, n_total=n_total, error=error))
-        finished = replace(self, finished=_now())
-        finished._write_record()
-        return finished
+                progress(
+                    Progress(
+                        suite=properties["name"],
+                        n_done=n_done,
+                        n_total=counts.n_cases,
+                        error=error,
+                    )
+                )
+        return _run(self.store, self.store.finish(self.id))
 
-    def _ask_one(self, suite: str, case: Case, ask: Asker) -> str | None:
+    def _ask_one(self, position: int, case: Case, ask: Asker) -> str | None:
         try:
             reply = ask(case)
         except QuestionCancelledError:
             raise
         except Exception as error:  # noqa: BLE001 - one case's failure must not end the run
-            _log.warning("case %r of %r failed", case.id, suite, exc_info=error)
+            _log.warning("case %r of run %r failed", case.id, self.id, exc_info=error)
             message = f"{type(error).__name__}: {error}"
-            _append(self._errors, {"suite": suite, "id": case.id, "error": message})
+            self.store.keep_error(self.id, position, message)
             return message
-        _append(self._answers(suite), reply | {"id": case.id})
-        return None
+        return self.store.keep_reply(self.id, position, reply | {"id": case.id})
 
-    def _answers(self, suite: str) -> Path:
-        return self.folder / ANSWERS / f"{suite}.jsonl"
-
-    @property
-    def _errors(self) -> Path:
-        return self.folder / ERRORS
-
-    def _write_record(self) -> None:
-        record = {"plan": self.plan, "started": self.started, "finished": self.finished}
-        write_text(self.folder / _RECORD, json_text(record, indent=2) + "\n")
+    def _index(self, suite: str) -> int:
+        return [properties["name"] for properties in self.properties].index(suite)
 
 
-def start_run(root: Path, plan: Plan) -> Run:
+def start_run(store: Runs, plan: Plan) -> Run:
     """Continue the latest unfinished run of an equal plan, else begin one.
 
     Args:
-        root: Folder of all runs; made if missing.
+        store: Of all runs.
         plan: What to measure.
 
     Raises:
@@ -211,27 +215,29 @@ def start_run(root: Path, plan: Plan) -> Run:
         raise SuiteError(
             f"suites {names} do not have distinct names; run or rename them one by one"
         )
-    # Through JSON, so that it equals what was read from a record.
-    wanted = json.loads(json.dumps(plan.to_json()))
-    for run in reversed(list_runs(root)):
-        if run.finished is None and run.plan == wanted:
-            return run
-    return _begin(root, plan, wanted)
+    suites = [
+        StoredSuite(
+            properties={"name": suite.name, "page_tolerance": suite.page_tolerance},
+            cases=[case_to_json(case) for case in suite.cases],
+        )
+        for suite in sorted(plan.drawn(), key=lambda suite: suite.name)
+    ]
+    # Through JSON, so that it equals what is read from the catalog.
+    return _run(store, store.begin(json.loads(json.dumps(plan.to_json())), suites))
 
 
-def list_runs(root: Path) -> tuple[Run, ...]:
-    """Return the runs under `root`, oldest first."""
-    records = sorted(root.glob(f"*/{_RECORD}")) if root.is_dir() else []
-    return tuple(_read_run(path.parent) for path in records if not path.parent.name.startswith("."))
+def list_runs(store: Runs) -> tuple[Run, ...]:
+    """Return all runs, oldest first."""
+    return tuple(_run(store, one) for one in store.list())
 
 
-def find_run(root: Path, run_id: str) -> Run:
+def find_run(store: Runs, run_id: str) -> Run:
     """Return a run by its id, or by a beginning of it that no other has.
 
     Raises:
         RunError: no run, or several, are named so.
     """
-    runs = list_runs(root)
+    runs = list_runs(store)
     found = [run for run in runs if run.id.startswith(run_id)]
     if len(found) != 1:
         known = ", ".join(run.id for run in found or runs) or "none yet"
@@ -240,75 +246,13 @@ def find_run(root: Path, run_id: str) -> Run:
     return found[0]
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write a file in one step: readers see the old content or the new."""
-    staged = path.with_name(f".{path.name}.{os.getpid()}")
-    staged.write_text(text, encoding="utf-8")
-    staged.replace(path)
-
-
-def _begin(root: Path, plan: Plan, record: Mapping[str, Any]) -> Run:
-    run_id = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
-    staged = root / f".{run_id}"
-    suites = staged / "suites"
-    suites.mkdir(parents=True)
-    try:
-        tolerances: dict[str, Any] = {}
-        for suite in plan.drawn():
-            lines = (json_text(case_to_json(c)) + "\n" for c in suite.cases)
-            write_text(suites / f"{suite.name}.jsonl", "".join(lines))
-            tolerances[suite.name] = {"page_tolerance": suite.page_tolerance}
-        write_text(suites / INDEX, json_text(tolerances, indent=2) + "\n")
-        run = Run(folder=staged, plan=record, started=_now())
-        run._write_record()
-        return replace(run, folder=staged.rename(root / run_id))
-    except BaseException:
-        shutil.rmtree(staged, ignore_errors=True)
-        raise
-
-
-def _read_run(folder: Path) -> Run:
-    try:
-        record = json.loads((folder / _RECORD).read_text(encoding="utf-8"))
-        return Run(
-            folder=folder,
-            plan=record["plan"],
-            started=record["started"],
-            finished=record["finished"],
-        )
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise RunError(
-            f"{str(folder / _RECORD)!r} is not the record of a run ({error}); remove the folder"
-        ) from error
-
-
-def _append(path: Path, value: Mapping[str, Any]) -> None:
-    with path.open("a", encoding="utf-8") as file:
-        file.write(json_text(value) + "\n")
-
-
-def _drop_cut_line(path: Path) -> None:
-    """Remove what stands after the last line feed: a line that a crash cut off."""
-    if path.exists():
-        data = path.read_bytes()
-        whole = data.rfind(b"\n") + 1
-        if whole < len(data):
-            os.truncate(path, whole)
-
-
-def _count_lines(path: Path) -> int:
-    return path.read_bytes().count(b"\n")
-
-
-def _read_lines(path: Path) -> Sequence[dict[str, Any]]:
-    if not path.exists():
-        return ()
-    *whole, _ = path.read_text(encoding="utf-8").split("\n")
-    try:
-        return [json.loads(line) for line in whole]
-    except ValueError as error:
-        raise RunError(f"{str(path)!r} is damaged ({error}); remove its run's folder") from error
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")
+def _run(store: Runs, stored: StoredRun) -> Run:
+    return Run(
+        id=stored.run_id,
+        plan=stored.plan,
+        started=stored.started,
+        finished=stored.finished,
+        starts=stored.starts,
+        properties=stored.suites,
+        store=store,
+    )

@@ -207,6 +207,24 @@ def parse_suite(data: bytes, path: Path) -> Suite:
     )
 
 
+def case_from_json(value: Any, place: str) -> Case:
+    """Return the case that `case_to_json` wrote.
+
+    Args:
+        value: What it wrote.
+        place: Where it was kept, for the error.
+
+    Raises:
+        SuiteError: it is no case.
+    """
+    try:
+        return _CaseLine.model_validate(value).to_case()
+    except ValidationError as error:
+        raise SuiteError(
+            f"{place} holds what is no case ({error.error_count()} problems)"
+        ) from error
+
+
 def case_to_json(case: Case) -> dict[str, Any]:
     """Return the case as a line of a suite file."""
     return {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,14 +32,18 @@ _DECIDES_NOTHING: dict[str, set[str] | bool] = {
 come in, and who vouches for people."""
 
 
-def runs_root(data_dir: Path) -> Path:
-    """Return the folder of all runs."""
-    return Layout(data_dir).evaluations
+InTurn = Callable[[Callable[["Cancellation | None"], dict[str, Any]]], dict[str, Any]]
+"""Has something asked that takes what stops it, and returns what came of it."""
+
+
+def at_once(ask: Callable[[Cancellation | None], dict[str, Any]]) -> dict[str, Any]:
+    """Ask where nobody else does."""
+    return ask(None)
 
 
 def suites_root(data_dir: Path) -> Path:
     """Return the folder of the suites that were uploaded."""
-    return runs_root(data_dir) / "suites"
+    return Layout(data_dir).evaluations / "suites"
 
 
 def run_subject(
@@ -63,15 +68,17 @@ def build_asker(
     engine: Engine,
     catalog: Catalog,
     readable: ReadableSet,
-    cancellation: Cancellation | None = None,
+    in_turn: InTurn = at_once,
 ) -> Asker:
     """Return what asks a case as a user would, and notes whether the corpus holds what it asks for.
+
+    What others ask does not change the replies, nor does this change theirs.
 
     Args:
         engine: Answers.
         catalog: Of the same corpus.
         readable: What the run may see.
-        cancellation: Stops the question under way, and every later one.
+        in_turn: Waits for a case's turn, then has it asked.
     """
     from assistant.reply_json import reply_to_json
     from evals.gold_state import gold_lookup
@@ -80,11 +87,17 @@ def build_asker(
     look_up = gold_lookup(catalog, readable)
 
     def ask(case: Case) -> dict[str, Any]:
-        meter = Meter()
-        reply = engine.ask(
-            case.question, history=case.history, readable=readable, cancellation=cancellation
-        )
-        spent = dict(meter.read())
-        return reply_to_json(reply, reply_id=case.id) | {"gold": look_up(case), "spent": spent}
+        def measured(cancellation: Cancellation | None) -> dict[str, Any]:
+            meter = Meter()
+            reply = engine.ask(
+                case.question,
+                history=case.history,
+                readable=readable,
+                cancellation=cancellation,
+                is_measured=True,
+            )
+            return reply_to_json(reply, reply_id=case.id) | {"spent": dict(meter.read())}
+
+        return in_turn(measured) | {"gold": look_up(case)}
 
     return ask

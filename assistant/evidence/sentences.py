@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from assistant.evidence.vectors import SentenceVectors
 from assistant.passages import Located, label
 from assistant.text import CELL, content_words, opens_item, sentence_spans, stems
-from assistant.types import Hit, Span
+from assistant.types import Citation, Hit, Span
 from models.protocols import Embedder
 from models.types import FloatMatrix, FloatVector
 
@@ -140,3 +140,16 @@ class StemWeights(Mapping[str, float]):
         """Return the weighted share of `wanted` that is in `given`, 0 to 1; 0 if none is wanted."""
         total = sum(self[stem] for stem in wanted)
         return sum(self[stem] for stem in wanted & given) / total if total else 0.0
+
+
+def cite(hit: Hit, sentence: Sentence) -> Citation:
+    """Return a sentence of a passage as its citation."""
+    return Citation(
+        document=hit.document.document,
+        document_id=hit.document.document_id,
+        version=hit.document.version,
+        chunk_id=hit.chunk.chunk_id,
+        page_number=hit.chunk.page_number,
+        span=sentence.span,
+        quote=sentence.text,
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,6 @@ from assistant.store.documents import (
     readable_chunk,
     summary,
 )
-from assistant.store.evaluated import EvaluatedReplies
 from assistant.store.examination import Examination
 from assistant.store.files import said_of_disk
 from assistant.store.hidden import hidden_passages
@@ -58,6 +57,8 @@ from assistant.store.rows import (
     SourceRow,
     VersionRow,
 )
+from assistant.store.run_folders import run_folders, take_in_runs
+from assistant.store.runs import Runs
 from assistant.store.scans import page_scan
 from assistant.store.segments import REBUILD, IndexFolder, Segment, SegmentFiles, are_unit
 from assistant.store.stored_chunks import count_unembedded, first_unembedded
@@ -101,6 +102,7 @@ def open_catalog(data_dir: Path) -> Iterator[Catalog]:
     database = open_database(layout)
     try:
         _migrate(layout, database)
+        _take_in_runs(layout, database)
         yield Catalog(layout, database)
     finally:
         database.close()
@@ -121,6 +123,17 @@ def _migrate(layout: Layout, database: Database) -> None:
                 raise
 
 
+def _take_in_runs(layout: Layout, database: Database) -> None:
+    if not run_folders(layout):
+        return
+    with (
+        suppress(WriterBusyError),  # a writer took in what there was when it began
+        said_of_disk(layout.root),
+        ProcessLock(layout.lock, wait_s=0),
+    ):
+        take_in_runs(layout, database)
+
+
 class Catalog:
     """Documents, pages, chunks and people as stored. Thread-safe; made by `open_catalog`.
 
@@ -134,6 +147,7 @@ class Catalog:
         audit: What people did.
         examination: What is wrong with the files that the catalog names.
         deletions: What was deleted, and the proof that it is gone.
+        runs: Evaluations; read and written beside the one writer of documents.
     """
 
     def __init__(self, layout: Layout, database: Database) -> None:
@@ -149,7 +163,7 @@ class Catalog:
         self.watched = WatchedFolders(database)
         self.examination = Examination(database, layout)
         self.deletions = DeletionCheck(database, layout, self.traces, self.examination)
-        self._evaluated = EvaluatedReplies(layout.evaluations)
+        self.runs = Runs(database, layout.run_locks)
 
     def edit_people(self, by: str) -> PeopleEditor:
         """Return what changes people, groups, collections and grants, in somebody's name."""
@@ -230,7 +244,7 @@ class Catalog:
         """
         index = self.open_index(reuse={})
         with self._database.reading() as session:
-            return traces(session, index, self._originals, self.blocks, self._evaluated, of)
+            return traces(session, index, self._originals, self.blocks, of)
 
     def document(self, document_id: DocumentId, readable: ReadableSet) -> DocumentDetail:
         """Return a document with its versions and the pages of the current one.

@@ -16,12 +16,12 @@ from sqlalchemy.orm import Session
 from assistant.errors import IndexDamagedError
 from assistant.reply_json import REMOVED
 from assistant.store.database import Database
-from assistant.store.deletions import deleted_documents, recorded_footprint, untidied
-from assistant.store.evaluated import EvaluatedReplies
+from assistant.store.deletions import deleted_documents, recorded_footprint
 from assistant.store.examination import Examination
 from assistant.store.files import said_of_disk
 from assistant.store.layout import Layout
-from assistant.store.rows import AuditRow, JobFileRow, TurnRow
+from assistant.store.rows import AuditRow, JobFileRow, RunCaseRow, TurnRow
+from assistant.store.run_folders import folders_that_name
 from assistant.store.traces import Footprint, Traces
 from assistant.store.types import AuditAction, DeletedDocument
 from assistant.types import Version
@@ -79,11 +79,11 @@ class DeletionCheck:
         self._database.forget_deleted()
         with self._database.reading() as session:
             footprint = recorded_footprint(session, deleted)
-            is_pending = not untidied(session).isdisjoint(footprint.document_ids)
         with said_of_disk(self._layout.root):
             return (
-                *self._counted(footprint, is_pending=is_pending),
-                self._replies(footprint.document_ids),
+                *self._counted(footprint),
+                *self._replies(footprint.document_ids),
+                self._run_folders(footprint.document_ids),
                 self._waiting(footprint.versions),
                 self._leftovers(),
                 self._freed(),
@@ -100,13 +100,12 @@ class DeletionCheck:
         with self._database.reading() as session:
             return session.scalar(selection) or 0
 
-    def _counted(self, of: Footprint, *, is_pending: bool) -> Iterator[Look]:
+    def _counted(self, of: Footprint) -> Iterator[Look]:
         try:
             found = self._traces(of)
         except IndexDamagedError as error:
             yield Look(place="index", looked_at="its files", left=str(error), remedy=REPAIR)
             return
-        runs = EvaluatedReplies(self._layout.evaluations).runs(of.document_ids)
         n_contents = len(of.contents)
         rows = (
             ("catalog", f"their rows ({len(of.document_ids):,})", found.n_documents),
@@ -118,6 +117,7 @@ class DeletionCheck:
             ("originals", f"their files, by hash ({len(of.versions):,})", found.n_files),
             ("prepared passages", f"folders of their versions ({n_contents:,})", found.n_blocks),
             ("conversations", "replies that are known to show it", found.n_replies),
+            ("evaluations", "replies of runs that are known to show it", found.n_evaluated),
         )
         for place, looked_at, n_left in rows:
             yield Look(
@@ -126,28 +126,33 @@ class DeletionCheck:
                 left=f"{n_left:,} of them" if n_left else None,
                 remedy=REPAIR if n_left else None,
             )
-        left = f"replies in {', '.join(runs)}" if runs else None
-        if is_pending and left is None:
-            left = "an evaluation under way may still write some"
-        yield Look(
-            place="evaluations",
-            looked_at="every reply of every run",
-            left=left,
-            remedy=f"wait for the end of an evaluation under way; {REPAIR}" if left else None,
-        )
 
-    def _replies(self, ids: Collection[str]) -> Look:
-        n_looked, n_left = 0, 0
-        selection = select(cast(TurnRow.reply, String)).execution_options(yield_per=200)
-        with self._database.reading() as session:
-            for text in session.scalars(selection):
-                n_looked += 1
-                n_left += any(one in ids for one in _ID.findall(text)) and _shows(text, ids)
+    def _replies(self, ids: Collection[str]) -> Iterator[Look]:
+        for place, column in (
+            ("conversations: text", TurnRow.reply),
+            ("evaluations: text", RunCaseRow.reply),
+        ):
+            n_looked, n_left = 0, 0
+            selection = select(cast(column, String)).where(column.is_not(None))
+            with self._database.reading() as session:
+                for text in session.scalars(selection.execution_options(yield_per=200)):
+                    n_looked += 1
+                    n_left += any(one in ids for one in _ID.findall(text)) and _shows(text, ids)
+            yield Look(
+                place=place,
+                looked_at=f"every stored reply ({n_looked:,})",
+                left=f"{n_left:,} of them quote it" if n_left else None,
+                remedy=REPAIR if n_left else None,
+            )
+
+    def _run_folders(self, ids: Collection[str]) -> Look:
+        names = folders_that_name(self._layout, ids)
+        folders = ", ".join(str(self._layout.evaluations / name) for name in names)
         return Look(
-            place="conversations: text",
-            looked_at=f"every stored reply ({n_looked:,})",
-            left=f"{n_left:,} of them quote it" if n_left else None,
-            remedy=REPAIR if n_left else None,
+            place="evaluations: folders",
+            looked_at="runs of an earlier Plinth that could not be taken into the catalog",
+            left=f"replies in {folders}" if names else None,
+            remedy=f"remove {folders}" if names else None,
         )
 
     def _waiting(self, versions: Collection[Version]) -> Look:
@@ -198,7 +203,7 @@ class DeletionCheck:
 def _shows(text: str, ids: Collection[str]) -> bool:
     reply = json.loads(text)
     return any(
-        item["document_id"] in ids and item[key] != REMOVED
+        item.get("document_id") in ids and item[key] != REMOVED
         for part, key in (("citations", "quote"), ("passages", "text"))
         for item in reply[part]
     )

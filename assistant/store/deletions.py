@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 
-from sqlalchemy import Select, select, update
+from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from assistant.store.index import now
@@ -57,29 +57,10 @@ def record_deletion(session: Session, documents: Select[str], by: str) -> None:
             deleted_at=at,
             contents=[[content_id, *ranges[content_id]] for content_id, _ in had[row.id]],
             versions=sorted({sha256 for _, sha256 in had[row.id]}),
-            is_tidied=False,
         )
         for row in rows
     )
     session.flush()
-
-
-def untidied(session: Session) -> frozenset[str]:
-    """Return the ids of deleted documents that may still stand in files beside the catalog."""
-    selection = select(DeletionRow.document_id).where(DeletionRow.is_tidied.is_(False))
-    return frozenset(session.scalars(selection))
-
-
-def note_tidied(session: Session) -> None:
-    """Record that what was deleted so far stands in no file any more."""
-    session.execute(
-        update(DeletionRow).where(DeletionRow.is_tidied.is_(False)).values(is_tidied=True)
-    )
-
-
-def note_untidied(session: Session) -> None:
-    """Have all that was ever deleted looked for in files beside the catalog again."""
-    session.execute(update(DeletionRow).values(is_tidied=False))
 
 
 def deleted_documents(session: Session, name: str | None = None) -> tuple[DeletedDocument, ...]:

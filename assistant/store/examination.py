@@ -20,6 +20,7 @@ from assistant.store.originals import Originals
 from assistant.store.postings import Int64s
 from assistant.store.queries import segment_files
 from assistant.store.rows import ChunkRow, ContentRow, DocumentRow, SourceRow, VersionRow
+from assistant.store.run_folders import run_folders
 from assistant.store.segments import are_unit
 from assistant.types import Version
 
@@ -46,6 +47,10 @@ class Examination:
         self._database = database
         self._layout = layout
         self._originals = Originals(layout.originals)
+
+    def run_folders(self) -> tuple[str, ...]:
+        """Return the names of the runs of an earlier Plinth that are not in the catalog."""
+        return tuple(folder.name for folder in run_folders(self._layout))
 
     def damaged_originals(
         self, on_progress: Callable[[int, int], None] = lambda _done, _all: None

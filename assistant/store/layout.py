@@ -35,8 +35,13 @@ class Layout:
 
     @property
     def evaluations(self) -> Path:
-        """Runs of evaluations, and the suites that were uploaded."""
+        """Suites that were uploaded, and which runs are under way; runs of earlier Plinths."""
         return self.root / "evals"
+
+    @property
+    def run_locks(self) -> Path:
+        """A file for each run that is under way or was stopped, held as long as it is asked."""
+        return self.evaluations / "locks"
 
     @property
     def index(self) -> Path:

@@ -398,6 +398,55 @@ class TurnDocumentRow(Base):
     document_id: Mapped[str] = mapped_column(primary_key=True, index=True)
 
 
+class RunRow(Base):
+    """A run of suites: what it measures, and under which circumstances it was asked."""
+
+    __tablename__ = "runs"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    plan: Mapped[dict[str, Any]] = mapped_column(JSON)
+    suites: Mapped[list[dict[str, Any]]] = mapped_column(JSON)
+    """Name and properties of each, in the order of `RunCaseRow.suite_index`."""
+    starts: Mapped[list[dict[str, Any]]] = mapped_column(JSON)
+    """Of each start, the first one first: when, by which program, models and machine."""
+    started: Mapped[str]
+    finished: Mapped[str | None]
+    n_changes: Mapped[int]
+    """Counts up with every reply that comes or goes."""
+
+
+class RunCaseRow(Base):
+    """A case of a run with what came of it; with neither reply nor error it was not asked yet."""
+
+    __tablename__ = "run_cases"
+
+    run_id: Mapped[str] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True)
+    position: Mapped[int] = mapped_column(primary_key=True)
+    """Counted through all suites of the run."""
+    suite_index: Mapped[int]
+    case: Mapped[dict[str, Any]] = mapped_column(JSON)
+    reply: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    error: Mapped[str | None] = mapped_column(JSON(none_as_null=True))
+    """JSON, since it may quote anything, also what is no text of the database."""
+
+
+class RunDocumentRow(Base):
+    """A reply of a run shows text of a document, which has to go with it."""
+
+    __tablename__ = "run_documents"
+
+    run_id: Mapped[str] = mapped_column(primary_key=True)
+    position: Mapped[int] = mapped_column(primary_key=True)
+    document_id: Mapped[str] = mapped_column(primary_key=True, index=True)
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["run_id", "position"],
+            ["run_cases.run_id", "run_cases.position"],
+            ondelete="CASCADE",
+        ),
+    )
+
+
 class JobRow(Base):
     """Work for the one writer; kept after its end until somebody has seen it."""
 
@@ -488,6 +537,4 @@ class DeletionRow(Base):
     contents: Mapped[list[list[int]]] = mapped_column(JSON)
     """Of each content: its id, and the ids of its first and its last chunk."""
     versions: Mapped[list[str]] = mapped_column(JSON)
-    is_tidied: Mapped[bool] = mapped_column(index=True)
-    """Whether it is gone from the files beside the catalog, too."""
     __table_args__ = ({"sqlite_autoincrement": True},)

@@ -11,7 +11,6 @@ from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
 from assistant.store.blocks import KeptBlocks
-from assistant.store.evaluated import EvaluatedReplies
 from assistant.store.index import Index
 from assistant.store.originals import Originals
 from assistant.store.postings import Int64s
@@ -23,6 +22,7 @@ from assistant.store.rows import (
     DocumentRow,
     HiddenTextRow,
     PageRow,
+    RunDocumentRow,
     ScannedPageRow,
     TurnDocumentRow,
     VersionRow,
@@ -119,7 +119,6 @@ def traces(
     index: Index,
     originals: Originals,
     blocks: KeptBlocks,
-    evaluated: EvaluatedReplies,
     of: Footprint,
 ) -> Traces:
     """Count what a data dir holds of a footprint."""
@@ -160,6 +159,6 @@ def traces(
         ),
         n_blocks=blocks.count(own.contents),
         n_replies=count(TurnDocumentRow, TurnDocumentRow.document_id.in_(ids)),
-        n_evaluated=evaluated.count(of.document_ids),
+        n_evaluated=count(RunDocumentRow, RunDocumentRow.document_id.in_(ids)),
         n_twins=len({row.document_id for row in same_bytes}),
     )

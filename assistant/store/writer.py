@@ -18,8 +18,7 @@ from assistant.store.blocks import KeptBlocks
 from assistant.store.catalog import Catalog
 from assistant.store.conversations import forget_documents
 from assistant.store.database import Database
-from assistant.store.deletions import note_tidied, note_untidied, record_deletion, untidied
-from assistant.store.evaluated import EvaluatedReplies
+from assistant.store.deletions import record_deletion
 from assistant.store.examination import DamagedOriginal, damaged_vectors
 from assistant.store.files import said_of_disk
 from assistant.store.hidden import switch_hidden
@@ -36,9 +35,12 @@ from assistant.store.rows import (
     ContentRow,
     DocumentRow,
     GenerationRow,
+    RunDocumentRow,
     SourceRow,
     TurnDocumentRow,
 )
+from assistant.store.run_folders import take_in_runs
+from assistant.store.runs import forget_replies
 from assistant.store.segments import IndexFolder
 from assistant.store.stored_chunks import add_vectors
 from assistant.store.types import AuditAction, PublishBatch
@@ -78,6 +80,7 @@ def open_writer(
             with said_of_disk(data_dir):
                 lock.enter_context(ProcessLock(layout.lock, wait_s=wait_s))
             database.migrate()
+            take_in_runs(layout, database)
             writer = CatalogWriter(layout, database, by)
             writer.remove_leftovers()
             yield writer
@@ -99,7 +102,6 @@ class CatalogWriter:
         self._folder = IndexFolder(layout.index)
         self._originals = Originals(layout.originals)
         self._blocks = KeptBlocks(layout.blocks)
-        self._evaluated = EvaluatedReplies(layout.evaluations)
         self._kept: set[Version] = set()  # originals on their way to a publish
         self.catalog = Catalog(layout, database)
         self.people = self.catalog.edit_people(by)
@@ -139,7 +141,7 @@ class CatalogWriter:
                 record_deletion(session, removed_documents(batch), self._by)
             apply_batch(session, batch, now(), self._added_with)
             if batch.removals:
-                forget_documents(session, select(DocumentRow.id))
+                _forget_gone(session)
             gone = purge_contents(session)
             _note_batch(recording, batch)
             refresh = refresh_index(session, self._folder, batch.embedder_fingerprint)
@@ -255,8 +257,6 @@ class CatalogWriter:
         Returns:
             Whether the catalog had to be written anew, for its freed pages held something.
         """
-        with self._database.writing() as session:
-            note_untidied(session)
         self._tidy_deletions()
         self._database.forget_deleted()
         return self._database.overwrite_freed()
@@ -305,25 +305,22 @@ class CatalogWriter:
 
     def _tidy_deletions(self) -> bool:
         """Take deleted documents out of replies that are left; tell whether there was anything."""
+        existing = select(DocumentRow.id)
         with self._database.reading() as session:
-            gone = untidied(session)
-            existing = select(DocumentRow.id)
-            orphan = select(TurnDocumentRow.turn_id).where(
-                TurnDocumentRow.document_id.not_in(existing)
+            has_orphans = any(
+                session.scalar(
+                    select(row.document_id).where(row.document_id.not_in(existing)).limit(1)
+                )
+                for row in (TurnDocumentRow, RunDocumentRow)
             )
-            has_orphans = session.scalar(orphan.limit(1)) is not None
-        if not gone and not has_orphans:
-            return False
-        is_done = self._evaluated.forget(gone)
-        with self._database.writing() as session:
-            forget_documents(session, select(DocumentRow.id))
-            if is_done:
-                note_tidied(session)
-        return True
+        if has_orphans:
+            with self._database.writing() as session:
+                _forget_gone(session)
+        return has_orphans
 
     def _after_deletion(self, session: Session) -> tuple[frozenset[Version], IndexRefresh]:
         session.flush()
-        forget_documents(session, select(DocumentRow.id))
+        _forget_gone(session)
         gone = purge_contents(session)
         return gone, refresh_index(session, self._folder, _latest_embedder(session))
 
@@ -335,8 +332,6 @@ class CatalogWriter:
             self._folder.remove_except(refresh.segments)
             for version in gone - self._kept:
                 self._originals.remove(version)
-            if has_removed:
-                self._tidy_deletions()
             if gone or has_removed:
                 self._database.forget_deleted()
             self._remove_blocks()
@@ -344,6 +339,12 @@ class CatalogWriter:
     def _remove_blocks(self) -> None:
         with self._database.reading() as session:
             self._blocks.remove_except(frozenset(session.scalars(select(ContentRow.id))))
+
+
+def _forget_gone(session: Session) -> None:
+    """Take documents that are not there any more out of all stored replies."""
+    forget_documents(session, select(DocumentRow.id))
+    forget_replies(session, select(DocumentRow.id))
 
 
 def _document(session: Session, document_id: DocumentId) -> DocumentRow:

@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 from assistant.calibration_file import calibration_in_use, read_calibration, write_calibration
 from assistant.confidence import SHIPPED, Calibration
 from assistant.errors import SettingsError
+from assistant.prompts.library import prompt_version
+from models.settings import ModelsSettings
 
 OWN = Calibration(
     bias=-1.0,
@@ -38,8 +40,8 @@ def test_confidence_is_a_probability_for_any_signals(signals):
 def test_a_written_calibration_is_read_again(tmp_path):
     path = tmp_path / "calibration.json"
     assert read_calibration(path) is None
-    write_calibration(path, SHIPPED)
-    with pytest.raises(SettingsError):  # a site's own says which prompts it is for
+    write_calibration(path, replace(SHIPPED, prompt_version=""))
+    with pytest.raises(SettingsError):  # it says which prompts it is for
         read_calibration(path)
     write_calibration(path, OWN)
     assert read_calibration(path) == OWN
@@ -66,11 +68,19 @@ def test_another_model_or_other_prompts_ask_for_a_new_fit(tmp_path):
         assert what in (reason or "")
 
 
-def test_the_shipped_calibration_says_which_model_it_is_for(tmp_path):
+def test_the_shipped_calibration_is_for_one_model_and_its_prompts(tmp_path):
     path = tmp_path / "calibration.json"
-    used, reason = calibration_in_use(path, generator=SHIPPED.generator, prompt_version="any")
-    assert (used, reason) == (SHIPPED, None)
-    used, reason = calibration_in_use(path, generator="two", prompt_version="any")
-    assert used is SHIPPED
-    assert "no calibration was fitted to two" in (reason or "")
-    assert not replace(SHIPPED, prompt_version="v1").is_for(SHIPPED.generator, "v2")
+    model, prompts = SHIPPED.generator, SHIPPED.prompt_version
+    assert calibration_in_use(path, generator=model, prompt_version=prompts) == (SHIPPED, None)
+    for generator, version, what in (
+        ("two", prompts, "no calibration was fitted to two"),
+        (model, "v2", "was fitted with other prompts; fit one"),
+    ):
+        used, reason = calibration_in_use(path, generator=generator, prompt_version=version)
+        assert used is SHIPPED
+        assert what in (reason or "")
+
+
+def test_the_shipped_calibration_is_for_the_default_model_and_the_prompts_of_today():
+    """Who changes either judges it anew, and says in `SHIPPED` what it is for."""
+    assert SHIPPED.is_for(ModelsSettings().generator, prompt_version())

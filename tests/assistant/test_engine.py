@@ -92,6 +92,29 @@ def test_ask_computes_no_token_of_a_kept_passage(make_hit: Callable[..., Hit]) -
     assert used[:2] == [hit.chunk.chunk_id, other.chunk.chunk_id]
 
 
+def test_what_is_measured_depends_on_nothing_that_is_kept_and_has_nothing_kept(
+    make_hit: Callable[..., Hit],
+) -> None:
+    hit = make_hit("Bikes go to the cellar. Dogs may come. " * 9 + LEAVE, score=0.9)
+    generator, used = FakeGenerator(), []
+    engine = Engine(
+        retriever=ListRetriever((hit,)),
+        embedder=FakeEmbedder(),
+        generator=generator,
+        settings=AnswerSettings(min_confidence=0.0, evidence_tokens=64),
+        on_evidence=used.extend,
+    )
+    cold = engine.ask(QUESTION, readable=OPERATOR, is_measured=True)
+    assert used == []
+    generator.keep(prompt_text("answer_head"), write_block(hit))
+    measured = engine.ask(QUESTION, readable=OPERATOR, is_measured=True)
+    asked = engine.ask(QUESTION, readable=OPERATOR)
+    assert measured.record.passages == cold.record.passages
+    assert measured.record.usage == cold.record.usage
+    assert asked.record.passages != cold.record.passages
+    assert used == [hit.chunk.chunk_id]
+
+
 def test_ask_with_nothing_readable_abstains_without_generating(
     build: Callable[..., Engine],
 ) -> None:

@@ -188,3 +188,64 @@ def test_nobody_is_served_twice_while_somebody_with_less_waits(
         assert not tickets or len(running) == n_at_a_time
         assert waiting.n_waiting == len(tickets)
     assert max(passed.values(), default=0) <= 1
+
+
+def test_what_stands_behind_begins_when_no_person_waits_or_is_answered() -> None:
+    waiting = line(n_at_a_time=2)
+    (asked,) = joined(waiting, "a")
+    behind = waiting.ticket_behind("run", None)
+    waiting.join(behind)
+    assert waiting.begin(behind) == InLine(n_before=1, about_s=None)
+    assert waiting.begin(asked) is None
+    assert waiting.begin(behind) == InLine(n_before=1, about_s=None)  # though there is a free place
+    waiting.release(asked, 1.0)
+    assert waiting.begin(behind) is None
+    assert (waiting.n_under_way, waiting.n_waiting) == (0, 0)
+
+
+def test_what_stands_behind_gives_way_to_a_question_that_comes() -> None:
+    waiting = line(n_at_a_time=2)
+    given_way: list[str] = []
+    behind = waiting.ticket_behind("run", lambda: given_way.append("run"))
+    waiting.join(behind)
+    assert waiting.begin(behind) is None
+    first, second = joined(waiting, "ab")
+    assert given_way == ["run", "run"]
+    # Nobody is answered beside it: numbers of two that are computed together may differ.
+    assert waiting.begin(first) == InLine(n_before=0, about_s=None)
+    waiting.release(behind, 1.0)
+    assert [waiting.begin(first), waiting.begin(second)] == [None, None]
+
+
+def test_who_stands_behind_takes_turns_and_is_never_refused() -> None:
+    waiting = line(most_waiting=1, most_waiting_each=1)
+    tickets = [waiting.ticket_behind(who, None) for who in "aaab"]
+    for ticket in tickets:
+        waiting.join(ticket)
+    assert order_of(waiting, tickets) == "abaa"
+    assert waiting.n_waiting == 0
+
+
+def test_how_long_is_told_by_what_people_ask_alone() -> None:
+    waiting = line()
+    behind = waiting.ticket_behind("run", None)
+    waiting.join(behind)
+    assert waiting.begin(behind) is None
+    waiting.release(behind, 1000.0)
+    begun, after = joined(waiting, "ab")
+    assert waiting.begin(begun) is None
+    assert waiting.begin(after) == InLine(n_before=0, about_s=None)
+
+
+def test_a_stopped_ticket_leaves_the_line_behind() -> None:
+    waiting = line()
+    held = waiting.ticket("a")
+    held.wait(Cancellation(), lambda _: None)
+    cancellation = Cancellation()
+    cancellation.cancel()
+    with pytest.raises(QuestionCancelledError):
+        waiting.ticket_behind("run", None).wait(cancellation, lambda _: None)
+    held.end()
+    after = waiting.ticket_behind("other", None)
+    after.wait(Cancellation(), lambda _: None)
+    after.end()

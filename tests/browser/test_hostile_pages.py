@@ -44,7 +44,7 @@ from tests.browser.hostile import (
     shown,
     stored_reply,
 )
-from ui.measuring import run_subject, runs_root, suites_root
+from ui.measuring import run_subject, suites_root
 from ui.settings import load_settings
 from ui.web.access_rules import UPLOADS_PATH
 from ui.web.components.document_list import NAME_CHARS
@@ -153,12 +153,13 @@ def _add_runs(data_dir: Any, texts: Sequence[str]) -> None:
             raise ValueError(case.id)
         return stored_reply(case.id, document_id=document.document_id, version=document.version)
 
-    for reader in readers:
-        settings = load_settings(data_dir)
-        subject = run_subject(data_dir, settings, index_generation=generation, readable=reader)
-        start_run(runs_root(data_dir), Plan(suites=(suite,), subject=subject)).ask_all(
-            answer, lambda _: None
-        )
+    with open_catalog(data_dir) as catalog:
+        for reader in readers:
+            settings = load_settings(data_dir)
+            subject = run_subject(data_dir, settings, index_generation=generation, readable=reader)
+            start_run(catalog.runs, Plan(suites=(suite,), subject=subject)).ask_all(
+                answer, lambda _: None
+            )
 
 
 def on_page(visitor: Visitor, path: str, mark: str) -> Page:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
+from assistant.store.catalog import open_catalog
+from assistant.store.runs import Runs
 from evals.suites import Case, Evidence
 
 MakeReply = Callable[..., dict[str, Any]]
@@ -64,6 +66,13 @@ def make_reply(
         },
         "index_generation": 1,
     }
+
+
+@pytest.fixture
+def store(tmp_path) -> Iterator[Runs]:
+    """Where the runs of a new data dir are kept."""
+    with open_catalog(tmp_path / "data") as catalog:
+        yield catalog.runs
 
 
 @pytest.fixture

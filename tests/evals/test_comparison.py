@@ -19,7 +19,7 @@ from tests.evals.conftest import make_case, make_reply
 NAMES = "abcdefgh"
 
 
-def run_of(tmp_path, answers, *, cases=None, name="own"):
+def run_of(store, answers, *, cases=None, name="own"):
     """A finished run; a case whose answer is an error has none."""
     cases = cases or tuple(make_case(one) for one in answers)
     suite = Suite(name=name, sha256="0" * 64, cases=cases)
@@ -30,14 +30,12 @@ def run_of(tmp_path, answers, *, cases=None, name="own"):
             raise answer
         return make_reply(case.id, answer)
 
-    folder = tmp_path / str(random.random())
-    folder.mkdir()
-    return start_run(folder, Plan(suites=(suite,), subject={})).ask_all(ask, lambda _: None)
+    return start_run(store, Plan(suites=(suite,), subject={})).ask_all(ask, lambda _: None)
 
 
-def test_compare_runs_pairs_cases_and_lists_what_flipped(tmp_path):
-    left = run_of(tmp_path, dict.fromkeys(NAMES, "x") | {"a": "no", "b": None})
-    right = run_of(tmp_path, dict.fromkeys(NAMES, "x") | {"c": "no"})
+def test_compare_runs_pairs_cases_and_lists_what_flipped(store):
+    left = run_of(store, dict.fromkeys(NAMES, "x") | {"a": "no", "b": None})
+    right = run_of(store, dict.fromkeys(NAMES, "x") | {"c": "no"})
     suite = compare_runs(left, right).suites["own"]
     contained = suite.differences["containment"]
     assert (contained.left, contained.right) == (6 / 8, 7 / 8)
@@ -53,18 +51,18 @@ def test_compare_runs_pairs_cases_and_lists_what_flipped(tmp_path):
     assert suite.flips[0].left_reply["answer"] == "no"
 
 
-def test_metrics_of_answers_are_compared_on_cases_that_both_answered(tmp_path):
-    left = run_of(tmp_path, {"a": "x", "b": None, "c": "no"})
-    right = run_of(tmp_path, {"a": "x", "b": "x", "c": None})
+def test_metrics_of_answers_are_compared_on_cases_that_both_answered(store):
+    left = run_of(store, {"a": "x", "b": None, "c": "no"})
+    right = run_of(store, {"a": "x", "b": "x", "c": None})
     difference = compare_runs(left, right).suites["own"].differences["containment_if_answered"]
     assert (difference.left, difference.right, difference.change.n) == (1, 1, 1)
 
 
-def test_cases_without_a_pair_are_left_out_and_say_why(tmp_path):
-    left = run_of(tmp_path, {"a": "x", "b": "x", "c": RuntimeError("crash"), "d": "x"})
+def test_cases_without_a_pair_are_left_out_and_say_why(store):
+    left = run_of(store, {"a": "x", "b": "x", "c": RuntimeError("crash"), "d": "x"})
     changed = replace(make_case("d"), question="Something else?")
     cases = (make_case("a"), make_case("c"), changed, make_case("e"))
-    right = run_of(tmp_path, dict.fromkeys("ace", "x") | {"d": "x"}, cases=cases)
+    right = run_of(store, dict.fromkeys("ace", "x") | {"d": "x"}, cases=cases)
     suite = compare_runs(left, right).suites["own"]
     assert suite.n == 1
     assert suite.left_out == {
@@ -75,9 +73,9 @@ def test_cases_without_a_pair_are_left_out_and_say_why(tmp_path):
     }
 
 
-def test_runs_with_nothing_in_common_are_refused(tmp_path):
-    left = run_of(tmp_path, {"a": "x"})
-    for right in (run_of(tmp_path, {"b": "x"}), run_of(tmp_path, {"a": "x"}, name="other")):
+def test_runs_with_nothing_in_common_are_refused(store):
+    left = run_of(store, {"a": "x"})
+    for right in (run_of(store, {"b": "x"}), run_of(store, {"a": "x"}, name="other")):
         with pytest.raises(RunError, match="no answered case in common"):
             compare_runs(left, right)
 
@@ -129,9 +127,9 @@ def test_worse_depends_on_what_the_metric_wants():
     assert worst_loss("f1", up) == pytest.approx(-0.2)
 
 
-def test_both_forms_say_the_same(tmp_path):
-    left = run_of(tmp_path, {"a": "no", "b": "x", "c": None})
-    right = run_of(tmp_path, {"a": "x", "b": "x", "c": None})
+def test_both_forms_say_the_same(store):
+    left = run_of(store, {"a": "no", "b": "x", "c": None})
+    right = run_of(store, {"a": "x", "b": "x", "c": None})
     comparison = compare_runs(left, right)
     told = comparison_to_json(comparison)["suites"]["own"]
     assert told["differences"]["containment"]["difference"] == pytest.approx(1 / 3)

@@ -39,7 +39,7 @@ class Page(HTMLParser):
         return " ".join(" ".join(self.texts).split())
 
 
-def run_of(folder, answers):
+def run_of(store, answers):
     evidence = (Evidence(document="a.pdf", page=1, quote=HOSTILE),)
     cases = (
         make_case("a", question=HOSTILE, answers=("x", HOSTILE), evidence=evidence),
@@ -54,8 +54,7 @@ def run_of(folder, answers):
         return make_reply(case.id, answers[case.id], citations=cited, passages=cited)
 
     suite = Suite(name=HOSTILE.replace("/", " "), sha256="0" * 64, cases=cases)
-    folder.mkdir()
-    return start_run(folder, Plan(suites=(suite,), subject={"a": 1})).ask_all(ask, lambda _: None)
+    return start_run(store, Plan(suites=(suite,), subject={"a": 1})).ask_all(ask, lambda _: None)
 
 
 def page_of(run):
@@ -63,9 +62,9 @@ def page_of(run):
 
 
 @pytest.fixture
-def runs(tmp_path):
-    left = run_of(tmp_path / "left", {"a": HOSTILE, "b": "crash", "n": "made up"})
-    right = run_of(tmp_path / "right", {"a": None, "b": "x", "n": None})
+def runs(store):
+    left = run_of(store, {"a": HOSTILE, "b": "crash", "n": "made up"})
+    right = run_of(store, {"a": None, "b": "x", "n": None})
     return left, right
 
 
@@ -100,9 +99,9 @@ def test_page_of_a_run_shows_figures_layers_and_every_case(pages, runs):
     assert "svg" in page.tags
 
 
-def test_page_names_the_layer_that_lost_a_case_or_says_that_none_did(pages, tmp_path):
+def test_page_names_the_layer_that_lost_a_case_or_says_that_none_did(pages, store):
     assert "retrieved, not shown 1" in pages[1].text
-    well = run_of(tmp_path / "well", {"a": "crash", "b": "crash", "n": None})
+    well = run_of(store, {"a": "crash", "b": "crash", "n": None})
     assert "Nowhere." in Page(page_of(well)).text
 
 

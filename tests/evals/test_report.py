@@ -1,8 +1,6 @@
 from __future__ import annotations
 
-import json
-
-from evals.report import report_run, write_report
+from evals.report import report_run
 from evals.runs import Plan, start_run
 from evals.suites import Suite
 from tests.evals.conftest import make_case, make_reply
@@ -14,15 +12,15 @@ def ask(case):
     return make_reply(case.id, None if case.id == "n" else "x")
 
 
-def finished_run(tmp_path, **changes):
+def finished_run(store, **changes):
     cases = (make_case("a"), make_case("c"), make_case("n", answerable=False))
     suite = Suite(name="own", sha256="0" * 64, cases=cases)
     plan = Plan(**{"suites": (suite,), "subject": {}} | changes)
-    return start_run(tmp_path, plan).ask_all(ask, lambda _: None)
+    return start_run(store, plan).ask_all(ask, lambda _: None)
 
 
-def test_report_json_has_values_counts_intervals_and_errors(tmp_path):
-    run = finished_run(tmp_path)
+def test_report_json_has_values_counts_intervals_and_errors(store):
+    run = finished_run(store)
     report = report_run(run).to_json()
     own = report["suites"]["own"]
     assert report["run"] == run.id
@@ -35,8 +33,8 @@ def test_report_json_has_values_counts_intervals_and_errors(tmp_path):
     assert report["models"] == [make_reply("", None)["model"]]
 
 
-def test_report_markdown_states_what_was_measured(tmp_path):
-    text = report_run(finished_run(tmp_path, sample=3, seed=4)).to_markdown()
+def test_report_markdown_states_what_was_measured(store):
+    text = report_run(finished_run(store, sample=3, seed=4)).to_markdown()
     assert "## own: 3 cases, 1 with an error, 0 not asked" in text
     assert "| containment | 1.000 | 1.000 – 1.000 | 1 |" in text
     assert "| ttft_ms_p50 | 100 | 100 – 100 | 2 |" in text
@@ -46,16 +44,8 @@ def test_report_markdown_states_what_was_measured(tmp_path):
     assert "Not finished" not in text
 
 
-def test_report_of_an_unfinished_run_says_so(tmp_path):
+def test_report_of_an_unfinished_run_says_so(store):
     suite = Suite(name="own", sha256="", cases=(make_case("a"),))
-    report = report_run(start_run(tmp_path, Plan(suites=(suite,), subject={})))
+    report = report_run(start_run(store, Plan(suites=(suite,), subject={})))
     assert "Not finished" in report.to_markdown()
     assert report.suites["own"].unscored == 1
-
-
-def test_write_report_puts_both_forms_into_the_run(tmp_path):
-    report = report_run(finished_run(tmp_path))
-    write_report(report)
-    folder = report.run.folder
-    assert json.loads((folder / "report.json").read_text()) == report.to_json()
-    assert (folder / "report.md").read_text() == report.to_markdown()

@@ -1,12 +1,17 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
+from sqlalchemy import update
 
 from assistant.errors import QuestionCancelledError, WriterBusyError
+from assistant.store.catalog import open_catalog
+from assistant.store.rows import RunCaseRow
 from evals.errors import RunError, SuiteError
+from evals.run_files import export_run
 from evals.runs import Plan, find_run, list_runs, start_run
 from evals.suites import Suite
 from tests.evals.conftest import make_case, make_reply
@@ -39,9 +44,9 @@ def killed_at(case_id):
     return ask
 
 
-def test_ask_all_keeps_every_reply_and_tells_progress(tmp_path):
+def test_ask_all_keeps_every_reply_and_tells_progress(store):
     told = []
-    run = start_run(tmp_path, make_plan()).ask_all(answer, told.append)
+    run = start_run(store, make_plan()).ask_all(answer, told.append)
     assert run.finished
     assert {reply["answer"] for reply in run.replies("own").values()} == {
         "answer to a",
@@ -52,17 +57,15 @@ def test_ask_all_keeps_every_reply_and_tells_progress(tmp_path):
     assert [(p.n_done, p.n_total, p.error) for p in told] == [(n, 3, None) for n in (1, 2, 3)]
     (suite,) = run.suites()
     assert (suite.cases, suite.page_tolerance) == (make_plan().suites[0].cases, 1)
-    assert list_runs(tmp_path) == (run,)
+    assert list_runs(store) == (run,)
 
 
-def test_start_run_continues_a_stopped_run_where_it_was(tmp_path):
-    run = start_run(tmp_path, make_plan())
+def test_start_run_continues_a_stopped_run_where_it_was(store):
+    run = start_run(store, make_plan())
     with pytest.raises(Killed):
         run.ask_all(killed_at("b"), ignore)
-    answers = run.folder / "answers" / "own.jsonl"
-    answers.write_text(answers.read_text() + '{"id": "b", "ans')  # a line cut by the crash
     asked = []
-    again = start_run(tmp_path, make_plan())
+    again = start_run(store, make_plan())
     finished = again.ask_all(lambda case: asked.append(case.id) or answer(case), ignore)
     assert again.id == run.id
     assert asked == ["b", "c"]
@@ -72,49 +75,39 @@ def test_start_run_continues_a_stopped_run_where_it_was(tmp_path):
 @pytest.mark.parametrize(
     "changes", [{"subject": {"generation": 2}}, {"sample": 2}, {"seed": 5}], ids=str
 )
-def test_start_run_begins_anew_for_another_plan(tmp_path, changes):
-    assert start_run(tmp_path, make_plan()).id != start_run(tmp_path, make_plan(**changes)).id
-    assert len(list_runs(tmp_path)) == 2
+def test_start_run_begins_anew_for_another_plan(store, changes):
+    assert start_run(store, make_plan()).id != start_run(store, make_plan(**changes)).id
+    assert len(list_runs(store)) == 2
 
 
-def test_start_run_begins_anew_after_a_finished_run(tmp_path):
-    first = start_run(tmp_path, make_plan()).ask_all(answer, ignore)
-    assert start_run(tmp_path, make_plan()).id != first.id
+def test_start_run_begins_anew_after_a_finished_run(store):
+    first = start_run(store, make_plan()).ask_all(answer, ignore)
+    assert start_run(store, make_plan()).id != first.id
 
 
-def test_start_run_asks_only_the_sample(tmp_path):
-    run = start_run(tmp_path, make_plan(sample=2, seed=3))
+def test_start_run_asks_only_the_sample(store):
+    run = start_run(store, make_plan(sample=2, seed=3))
     assert run.suites()[0].cases == make_plan().suites[0].sample(2, 3).cases
 
 
-def test_start_run_asks_only_cases_with_the_tag(tmp_path):
+def test_start_run_asks_only_cases_with_the_tag(store):
     suite = make_plan().suites[0]
     first = replace(suite.cases[0], tags=("table",))
     tagged = replace(suite, cases=(first, *suite.cases[1:]))
-    run = start_run(tmp_path, make_plan(suites=(tagged,), tag="table"))
+    run = start_run(store, make_plan(suites=(tagged,), tag="table"))
     assert run.suites()[0].cases == (first,)
     assert run.plan["tag"] == "table"
     with pytest.raises(SuiteError, match=r"no case of suite own has the tag 'tabel'.*: table"):
-        start_run(tmp_path, make_plan(suites=(tagged,), tag="tabel"))
+        start_run(store, make_plan(suites=(tagged,), tag="tabel"))
 
 
-def test_start_run_refuses_suites_of_one_name(tmp_path):
+def test_start_run_refuses_suites_of_one_name(store):
     with pytest.raises(SuiteError, match="distinct names"):
-        start_run(tmp_path, make_plan(suites=make_plan().suites * 2))
+        start_run(store, make_plan(suites=make_plan().suites * 2))
 
 
-def test_start_run_leaves_nothing_behind_when_it_cannot_write(tmp_path, monkeypatch):
-    def full_disk(*arguments, **options):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr("evals.runs.write_text", full_disk)
-    with pytest.raises(OSError, match="No space"):
-        start_run(tmp_path, make_plan())
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_ask_all_records_a_failed_case_and_asks_it_again_when_continued(tmp_path):
-    run = start_run(tmp_path, make_plan())
+def test_ask_all_records_a_failed_case_and_asks_it_again_when_continued(store):
+    run = start_run(store, make_plan())
     told = []
 
     def flaky(case):
@@ -126,36 +119,34 @@ def test_ask_all_records_a_failed_case_and_asks_it_again_when_continued(tmp_path
         run.ask_all(flaky, told.append)
     assert told[0].error == "RuntimeError: the model went away"
     assert run.errors("own") == {"a": "RuntimeError: the model went away"}
-    finished = start_run(tmp_path, make_plan()).ask_all(answer, ignore)
+    finished = start_run(store, make_plan()).ask_all(answer, ignore)
     assert finished.errors("own") == {}
     assert len(finished.replies("own")) == 3
 
 
-def test_find_run_takes_a_beginning_that_names_one_run(tmp_path):
-    assert list_runs(tmp_path / "none") == ()
+def test_find_run_takes_a_beginning_that_names_one_run(store):
+    assert list_runs(store) == ()
     with pytest.raises(RunError, match="none yet"):
-        find_run(tmp_path, "2")
-    first = start_run(tmp_path, make_plan())
-    assert find_run(tmp_path, first.id[:-2]) == first
-    start_run(tmp_path, make_plan(seed=9))
+        find_run(store, "2")
+    first = start_run(store, make_plan())
+    assert find_run(store, first.id[:-2]) == first
+    start_run(store, make_plan(seed=9))
     with pytest.raises(RunError, match="several runs"):
-        find_run(tmp_path, "2")
+        find_run(store, "2")
     with pytest.raises(RunError, match="no run is named 'x'"):
-        find_run(tmp_path, "x")
+        find_run(store, "x")
 
 
-def test_damaged_run_files_are_named(tmp_path):
-    run = start_run(tmp_path, make_plan()).ask_all(answer, ignore)
-    (run.folder / "answers" / "own.jsonl").write_text("{\n")
-    with pytest.raises(RunError, match=r"own\.jsonl.* is damaged"):
-        run.replies("own")
-    (run.folder / "run.json").write_text(json.dumps({"plan": {}}))
-    with pytest.raises(RunError, match=r"run\.json.* is not the record"):
-        list_runs(tmp_path)
+def test_cases_that_are_none_any_more_are_refused(store):
+    run = start_run(store, make_plan())
+    with store._database.writing() as session:
+        session.execute(update(RunCaseRow).values(case={"id": "a"}))
+    with pytest.raises(SuiteError, match=f"run {run.id} holds what is no case"):
+        run.suites()
 
 
-def test_ask_all_stops_at_a_cancelled_question_and_continues_with_it(tmp_path):
-    run = start_run(tmp_path, make_plan())
+def test_ask_all_stops_at_a_cancelled_question_and_continues_with_it(store):
+    run = start_run(store, make_plan())
 
     def stopped_at_b(case):
         if case.id == "b":
@@ -166,7 +157,7 @@ def test_ask_all_stops_at_a_cancelled_question_and_continues_with_it(tmp_path):
         run.ask_all(stopped_at_b, ignore)
     assert (run.n_replies, run.n_cases) == (1, 3)
     assert run.errors("own") == {}
-    (listed,) = list_runs(tmp_path)
+    (listed,) = list_runs(store)
     assert listed.is_continuable({"generation": 1})
     assert not listed.is_continuable({"generation": 2})
     finished = listed.ask_all(answer, ignore)
@@ -174,8 +165,8 @@ def test_ask_all_stops_at_a_cancelled_question_and_continues_with_it(tmp_path):
     assert not finished.is_continuable({"generation": 1})
 
 
-def test_ask_all_refuses_a_run_that_is_under_way(tmp_path):
-    run = start_run(tmp_path, make_plan())
+def test_ask_all_refuses_a_run_that_is_under_way(store):
+    run = start_run(store, make_plan())
 
     def ask(case):
         with pytest.raises(WriterBusyError, match="wait until it is done"):
@@ -183,3 +174,88 @@ def test_ask_all_refuses_a_run_that_is_under_way(tmp_path):
         return answer(case)
 
     assert run.ask_all(ask, ignore).n_replies == 3
+
+
+def test_every_start_is_recorded_with_its_circumstances(store):
+    run = start_run(store, make_plan())
+    with pytest.raises(Killed):
+        run.ask_all(killed_at("b"), ignore, {"commit": "c1"})
+    finished = start_run(store, make_plan()).ask_all(answer, ignore, {"commit": "c2"})
+    assert [one["commit"] for one in finished.starts] == ["c1", "c2"]
+    assert all(one["at"] for one in finished.starts)
+    assert find_run(store, run.id) == finished
+
+
+def test_reply_is_durable_before_the_next_case_is_asked(store, tmp_path):
+    run = start_run(store, make_plan())
+
+    def ask(case):
+        with open_catalog(tmp_path / "data") as other:  # what another process would see
+            seen.append(set(find_run(other.runs, run.id).replies("own")))
+        return answer(case)
+
+    seen = []
+    run.ask_all(ask, ignore)
+    assert seen == [set(), {"a"}, {"a", "b"}]
+
+
+def test_two_starts_at_once_of_one_plan_are_one_run(store, tmp_path):
+    with open_catalog(tmp_path / "data") as other, ThreadPoolExecutor(2) as pool:
+        started = pool.map(lambda one: start_run(one, make_plan()).id, (store, other.runs))
+        assert len(set(started)) == 1
+
+
+def test_state_differs_as_soon_as_anything_came(store):
+    run = start_run(store, make_plan())
+    states = [run.state]
+    finished = run.ask_all(answer, lambda _: states.append(run.state))
+    states.append(finished.state)
+    assert len(set(states)) == 5
+
+
+def test_any_text_can_stand_in_a_case_and_in_an_error(store):
+    odd, half = "null \x00, whole 𝄞", "half \ud800"
+    suite = Suite(name="ödd \x00", sha256="0", cases=(make_case(odd), make_case("b")))
+
+    def ask(case):
+        if case.id == odd:
+            raise RuntimeError(odd + half)
+        return answer(case) | {"answer": odd + half}
+
+    start_run(store, Plan(suites=(suite,), subject={})).ask_all(ask, ignore)
+    (run,) = list_runs(store)
+    assert run.suites()[0].cases == suite.cases
+    assert run.errors(suite.name) == {odd: f"RuntimeError: {odd}{half}"}
+    assert run.replies(suite.name)["b"]["answer"] == odd + half
+
+
+def test_export_refuses_what_can_be_no_file_and_what_is_there(store, tmp_path):
+    suite = replace(make_plan().suites[0], name="../own")
+    run = start_run(store, Plan(suites=(suite,), subject={}))
+    with pytest.raises(RunError, match="cannot be a file's name"):
+        export_run(run, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+    with pytest.raises(RunError, match="exists already"):
+        export_run(start_run(store, make_plan()), tmp_path)
+
+
+def test_export_writes_errors_beside_replies(store, tmp_path):
+    run = start_run(store, make_plan())
+    with pytest.raises(QuestionCancelledError):
+        run.ask_all(stopped_at_c, ignore)
+    export_run(run, tmp_path / "run")
+    errors = (tmp_path / "run" / "errors.jsonl").read_text().splitlines()
+    assert [json.loads(line) for line in errors] == [
+        {"suite": "own", "id": "a", "error": "RuntimeError: crash"}
+    ]
+    answers = (tmp_path / "run" / "answers" / "own.jsonl").read_text().splitlines()
+    assert [json.loads(line)["id"] for line in answers] == ["b"]
+    assert json.loads((tmp_path / "run" / "run.json").read_text())["finished"] is None
+
+
+def stopped_at_c(case):
+    if case.id == "a":
+        raise RuntimeError("crash")
+    if case.id == "c":
+        raise QuestionCancelledError
+    return answer(case)

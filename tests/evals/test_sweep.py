@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import random
-
 import pytest
 
 from evals.errors import SweepError
@@ -13,11 +11,9 @@ from evals.sweep import as_environment, measured, sweep_to_json, sweep_to_markdo
 from tests.evals.conftest import make_case, make_reply
 
 
-def report_of(tmp_path, answers):
+def report_of(store, answers):
     suite = Suite(name="own", sha256="0", cases=tuple(make_case(one) for one in answers))
-    folder = tmp_path / str(random.random())
-    folder.mkdir()
-    run = start_run(folder, Plan(suites=(suite,), subject={}))
+    run = start_run(store, Plan(suites=(suite,), subject={}))
     return report_run(
         run.ask_all(lambda case: make_reply(case.id, answers[case.id]), lambda _: None)
     )
@@ -48,10 +44,10 @@ def test_variants_refuses_too_many():
         variants([f"a.b={values}", f"c.d={values}"])
 
 
-def test_every_variant_is_compared_with_the_first(tmp_path):
+def test_every_variant_is_compared_with_the_first(store):
     names = "abcdef"
-    first = report_of(tmp_path, dict.fromkeys(names, "x") | {"a": "no"})
-    second = report_of(tmp_path, dict.fromkeys(names, "x"))
+    first = report_of(store, dict.fromkeys(names, "x") | {"a": "no"})
+    second = report_of(store, dict.fromkeys(names, "x"))
     results = measured([({"answer.passages": "3"}, first), ({"answer.passages": "5"}, second)])
     told = sweep_to_json(results)["variants"]
     assert told[0]["differences"] == {}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from assistant.store.backup import back_up
 from assistant.store.catalog import Catalog, open_catalog
 from assistant.store.layout import Layout
 from assistant.store.restore import restore
+from assistant.store.runs import StoredSuite
 from assistant.store.types import JobKind, JobState
 from assistant.store.writer import CatalogWriter, open_writer
 from ingest import parse_ahead
@@ -48,7 +48,6 @@ NEW_FILES = {
 BOARD_FILES = {"minutes.txt": "The board meets on the first Monday of a month.\n"}
 FIRST_BACKUP, NEXT_BACKUP = "first.tar", "next.tar"
 SENT = {"sent.txt": "The canteen opens at eleven and closes at two.\n"}
-RUN = "20260301T090000Z-000000"
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,9 +143,10 @@ def _show_to_people(place: Place, writer: CatalogWriter) -> None:
         "withheld": [],
     }
     writer.catalog.conversations.add_turn(None, "operator", "How do I travel?", reply)
-    answers = Layout(place.data_dir).evaluations / RUN / "answers"
-    answers.mkdir(parents=True)
-    (answers / "travel.jsonl").write_text(json.dumps(reply) + "\n", encoding="utf-8")
+    case = {"id": "1", "question": "How do I travel?", "answerable": False}
+    suite = StoredSuite(properties={"name": "travel", "page_tolerance": 0}, cases=[case])
+    run = writer.catalog.runs.begin({"suites": {"travel": ""}, "subject": {}}, [suite])
+    writer.catalog.runs.keep_reply(run.run_id, 0, reply)
 
 
 def _leave_behind(layout: Layout) -> None:

@@ -87,6 +87,17 @@ def test_doctor_says_how_many_chunks_wait_for_vectors_and_calls_it_no_fault(
     assert "found by their words" not in plinth("docs", "list").stderr
 
 
+def test_doctor_names_a_run_that_is_not_in_the_catalog(asking: Plinth, data_dir: Path) -> None:
+    assert "ok    evaluations: 0 runs" in asking("doctor").stdout
+    record = data_dir / "evals" / "20260102T030405Z-0a1b2c" / "run.json"
+    record.parent.mkdir(parents=True)
+    record.write_text("{}", encoding="utf-8")
+    done = asking("doctor")
+    assert done.exit_code == 3
+    assert "FAULT evaluations: " in done.stdout
+    assert "evals/20260102T030405Z-0a1b2c; wait if one is under way" in done.stdout
+
+
 def test_doctor_names_a_damaged_index_and_its_repair(asking: Plinth, data_dir: Path) -> None:
     for file in (data_dir / "index").iterdir():
         file.write_bytes(file.read_bytes()[:-8])

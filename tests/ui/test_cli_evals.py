@@ -5,6 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from assistant.access import OPERATOR
+from assistant.store.catalog import open_catalog
+from assistant.store.writer import open_writer
+from evals.runs import find_run, list_runs
 from tests.ui.conftest import Plinth
 
 CSV = (
@@ -38,7 +42,18 @@ def test_eval_run_prints_figures_and_keeps_the_run(
     assert own["intervals"]["containment"]["n"] == 2
     assert value["plan"]["subject"]["settings"]["models"]["generator"] == "fake-generator"
     assert "2/2 cases" in done.stderr
-    assert (data_dir / "evals" / value["run"] / "answers" / "own.jsonl").is_file()
+    (start,) = value["starts"]
+    assert start["generator"] == {
+        "name": "fake-generator",
+        "sha256": "",
+        "fingerprint": "fake-4096",
+    }
+    assert start["gates"] == []
+    assert start["machine"]["cores"] >= 1
+    assert start["prompt_version"]
+    with open_catalog(data_dir) as catalog:
+        assert set(find_run(catalog.runs, value["run"]).replies("own")) == {"2", "3"}
+    assert not list((data_dir / "evals" / "locks").iterdir())
 
 
 def test_eval_report_scores_a_run_again(measuring: Plinth, suite: Path) -> None:
@@ -75,8 +90,9 @@ def test_eval_run_notes_whether_the_corpus_holds_what_is_asked_for(
         encoding="utf-8",
     )
     run = json.loads(measuring("eval", "run", suite, "--json").stdout)["run"]
-    lines = (data_dir / "evals" / run / "answers" / "held.jsonl").read_text("utf-8").splitlines()
-    assert {reply["id"]: reply["gold"] for reply in map(json.loads, lines)} == {
+    with open_catalog(data_dir) as catalog:
+        replies = find_run(catalog.runs, run).replies("held")
+    assert {one: reply["gold"] for one, reply in replies.items()} == {
         "there": {"in_corpus": True, "in_text": True},
         "changed": {"in_corpus": True, "in_text": False},
         "unquoted": {"in_corpus": True, "in_text": None},
@@ -116,6 +132,32 @@ def test_eval_list_names_suites_and_runs(measuring: Plinth, suite: Path) -> None
     assert "  own  finished" in done.stdout
     (run,) = json.loads(measuring("eval", "list", "--json").stdout)["runs"]
     assert run["suites"] == ["own"]
+
+
+def test_eval_export_writes_files_that_an_earlier_plinth_would_have_kept(
+    measuring: Plinth, suite: Path, tmp_path: Path
+) -> None:
+    run = json.loads(measuring("eval", "run", suite, "--gate", "doc_mrr>=0", "--json").stdout)
+    folder = tmp_path / run["run"]
+    done = measuring("eval", "export", run["run"], folder)
+    assert done.exit_code == 0, done.stderr
+    cases, replies = (
+        [json.loads(line) for line in (folder / part / "own.jsonl").read_text().splitlines()]
+        for part in ("suites", "answers")
+    )
+    assert [one["id"] for one in cases] == [one["id"] for one in replies] == ["2", "3"]
+    assert run["starts"][0]["gates"] == ["doc_mrr>=0"]
+    refused = measuring("eval", "export", run["run"], folder)
+    assert refused.exit_code == 1
+    assert "exists already" in refused.stderr
+    # Read back where the catalog does not know it.
+    other = tmp_path / "other"
+    (other / "evals").mkdir(parents=True)
+    folder.rename(other / "evals" / run["run"])
+    told = json.loads(measuring("eval", "report", "2", "--data-dir", other, "--json").stdout)
+    assert (told["plan"], told["starts"]) == (run["plan"], run["starts"])
+    assert told["suites"]["own"]["n"] == 2
+    assert told["suites"]["own"]["unscored"] == 2  # its documents are not there
 
 
 @pytest.mark.parametrize(
@@ -192,6 +234,11 @@ def test_eval_sweep_compares_settings_and_chunk_sizes(
     assert measuring("docs", "list", "--json").stdout == before
     runs = json.loads(measuring("eval", "list", "--json").stdout)["runs"]
     assert {one["run"] for one in told} == {run["run"] for run in runs}
+    with open_writer(data_dir) as writer:
+        for document in writer.catalog.list_documents(OPERATOR):
+            writer.delete_document(document.document_id)
+        assert [run.n_replies for run in list_runs(writer.catalog.runs)] == [0] * 4
+    assert "deleted" in measuring("eval", "report", told[0]["run"]).stdout
     assert not list(data_dir.glob("plinth-sweep-*"))
 
 

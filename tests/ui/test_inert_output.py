@@ -28,7 +28,6 @@ from tests.ui.test_static_rules import sources
 from ui.cli.ask import foreign
 from ui.cli.main import build_app
 from ui.cli.terminal import LogFormatter
-from ui.measuring import runs_root
 
 ACTIVE = ("Cc", "Cf", "Co", "Cs", "Zl", "Zp")
 HOSTILE = "\x1b]0;owned\x07\x1b[2J\x9b31m\u202egnp.\u2066 =1+1\t\u200b\x7f"
@@ -128,8 +127,9 @@ def hostile(plinth: Plinth, data_dir: Path) -> Plinth:
     def fail(_case: Case) -> dict[str, Any]:
         raise ValueError(HOSTILE)
 
-    run = start_run(runs_root(data_dir), Plan(suites=(suite,), subject={}))
-    run.ask_all(fail, lambda _: None)
+    with open_catalog(data_dir) as catalog:
+        run = start_run(catalog.runs, Plan(suites=(suite,), subject={}))
+        run.ask_all(fail, lambda _: None)
     return plinth
 
 
@@ -179,6 +179,7 @@ WRITING: dict[str, list[str]] = {
     "eval compare": ["2", HOSTILE],
     "eval sweep": ["sample", "--try", HOSTILE],
     "eval calibrate": [HOSTILE],
+    "eval export": ["2", HOSTILE],
     "models import": [HOSTILE, HOSTILE],
     "models verify": [HOSTILE],
     "models fit": [HOSTILE],
@@ -258,9 +259,8 @@ def test_files_that_commands_write_are_inert(
     questions.write_text(json.dumps({"id": f"1 {HOSTILE}", "question": QUESTION}), "utf-8")
     assert hostile("ask", "--batch", questions, "--output", answers).exit_code == 0
     assert hostile("search", "--batch", questions, "-k", 2, "--output", found).exit_code == 0
-    assert hostile("eval", "report", "2").exit_code == 0
-    written = [answers, found, *(data_dir / "evals").rglob("*.json*")]
-    written += [*(data_dir / "evals").rglob("*.md")]
+    assert hostile("eval", "export", "2", tmp_path / "run").exit_code == 0
+    written = [answers, found, *(tmp_path / "run").rglob("*.json*")]
     assert len(written) > 6
     for path in written:
         assert acting(path.read_text("utf-8")) == [], path.name
@@ -275,7 +275,8 @@ def test_a_report_holds_no_link_or_picture(plinth: Plinth, data_dir: Path) -> No
     def fail(_case: Case) -> dict[str, Any]:
         raise ValueError(attack)
 
-    start_run(runs_root(data_dir), Plan(suites=(suite,), subject={})).ask_all(fail, lambda _: None)
+    with open_catalog(data_dir) as catalog:
+        start_run(catalog.runs, Plan(suites=(suite,), subject={})).ask_all(fail, lambda _: None)
     report = plinth("eval", "report", "2").stdout
     assert "evil.example" in report
     assert "http://" not in report

@@ -144,6 +144,17 @@ def sound_files(catalog: Catalog) -> str:
     )
 
 
+def sound_runs(catalog: Catalog) -> str:
+    """Check that all evaluations are in the catalog."""
+    if left := catalog.examination.run_folders():
+        raise StoreError(
+            f"evaluations of an earlier Plinth could not be taken into the catalog: "
+            f"{', '.join(f'evals/{name}' for name in left)}; wait if one is under way, else remove "
+            "or mend these folders"
+        )
+    return f"{len(catalog.runs.list())} runs"
+
+
 def sound_audit_log(catalog: Catalog) -> str:
     """Check that nobody changed the audit log."""
     _raise(catalog.audit.problems(), f"keep the data dir as evidence, and {RESTORE}")

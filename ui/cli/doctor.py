@@ -116,6 +116,7 @@ def _examine_corpus(data_dir: Path, settings: Settings) -> Iterator[Check]:
             yield _check("vectors", partial(checks.sound_vectors, catalog))
             yield _check("index", partial(checks.sound_index, catalog, settings))
             yield _check("files", partial(checks.sound_files, catalog))
+            yield _check("evaluations", partial(checks.sound_runs, catalog))
             yield _check("audit log", partial(checks.sound_audit_log, catalog))
     except WriterBusyError:
         raise  # says nothing about what is examined

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ui.cli.measure import Asked, measure
 from ui.cli.options import DataDir, Json
 from ui.cli.terminal import note, print_json, say
-from ui.measuring import build_asker, run_subject, runs_root
 from ui.settings import load_settings
 
 if TYPE_CHECKING:
     from evals.calibration import Fit
     from evals.report import Report
     from evals.runs import Progress
+    from evals.suites import Suite
 
 app = typer.Typer(help="Measure answers, citations and abstentions with gold questions.")
 
@@ -58,46 +59,33 @@ def run_suites(
 
     Example: plinth eval run sample --gate "containment>=0.5"
     """
-    from assistant.access import OPERATOR
+    from assistant.store.catalog import open_catalog
     from evals.comparison import compare_runs
     from evals.errors import GateError
     from evals.gates import RunGate, missed_gates, parse_gate
-    from evals.report import report_run, write_report
-    from evals.runs import Plan, find_run, start_run
-    from evals.suites import find_suite, load_suite
-    from ui.cli.corpus import open_engine
+    from evals.report import report_run
+    from evals.runs import find_run
 
     try:
         bounds = [parse_gate(gate) for gate in gates or ()]
     except GateError as error:
         raise typer.BadParameter(str(error)) from error
-    for bound in bounds:
-        if isinstance(bound, RunGate):
-            find_run(runs_root(data_dir), bound.run)  # before an hour is spent
-    loaded = tuple(load_suite(find_suite(name)) for name in suites)
+    asked = Asked(suites=_suites(suites), tag=tag, sample=sample, seed=seed, gates=gates or ())
     settings = load_settings(data_dir)
-    with open_engine(data_dir, settings) as (engine, catalog):
-        plan = Plan(
-            suites=loaded,
-            subject=run_subject(
-                data_dir, settings, index_generation=catalog.current_generation(), readable=OPERATOR
-            ),
-            tag=tag,
-            sample=sample,
-            seed=seed,
+    with open_catalog(data_dir) as catalog:
+        for bound in bounds:
+            if isinstance(bound, RunGate):
+                find_run(catalog.runs, bound.run)  # before an hour is spent
+        run = measure(data_dir, settings, asked, catalog.runs, _progress_notes())
+        report = report_run(run)
+        _print_report(report, as_json=as_json)
+        missed = list(
+            missed_gates(
+                bounds,
+                {name: suite.figures for name, suite in report.suites.items()},
+                lambda earlier: compare_runs(find_run(catalog.runs, earlier), run),
+            )
         )
-        ask = build_asker(engine, catalog, OPERATOR)
-        run = start_run(runs_root(data_dir), plan).ask_all(ask, _progress_notes())
-    report = report_run(run)
-    write_report(report)
-    _print_report(report, as_json=as_json)
-    missed = list(
-        missed_gates(
-            bounds,
-            {name: suite.figures for name, suite in report.suites.items()},
-            lambda earlier: compare_runs(find_run(runs_root(data_dir), earlier), run),
-        )
-    )
     for sentence in missed:
         note(sentence)
     if missed:
@@ -157,32 +145,30 @@ def calibrate(
 
 
 def _fit(data_dir: Path, names: list[str], most_wrong: float, sample: int | None, seed: int) -> Fit:
-    from assistant.access import OPERATOR
     from assistant.prompts.library import prompt_version
+    from assistant.store.catalog import open_catalog
     from evals.calibration import fit, labelled
-    from evals.runs import Plan, start_run
-    from evals.suites import find_suite, load_suite
-    from ui.cli.corpus import open_engine
 
-    loaded = tuple(load_suite(find_suite(name)) for name in names)
+    asked = Asked(suites=_suites(names), sample=sample, seed=seed)
     settings = load_settings(data_dir)
     settings = settings.model_copy(
         update={"answer": settings.answer.model_copy(update={"min_confidence": 0.0})}
     )
-    with open_engine(data_dir, settings) as (engine, catalog):
-        subject = run_subject(
-            data_dir, settings, index_generation=catalog.current_generation(), readable=OPERATOR
-        )
+    with open_catalog(data_dir) as catalog:
         # What was fitted before changes confidences, not answers: an earlier run can be continued.
-        del subject["calibration"]
-        plan = Plan(suites=loaded, subject=subject, sample=sample, seed=seed)
-        ask = build_asker(engine, catalog, OPERATOR)
-        run = start_run(runs_root(data_dir), plan).ask_all(ask, _progress_notes())
-    examples = [
-        example
-        for suite in run.suites()
-        for example in labelled(suite.cases, run.replies(suite.name))
-    ]
+        run = measure(
+            data_dir,
+            settings,
+            asked,
+            catalog.runs,
+            _progress_notes(),
+            is_for_any_calibration=True,
+        )
+        examples = [
+            example
+            for suite in run.suites()
+            for example in labelled(suite.cases, run.replies(suite.name))
+        ]
     return fit(
         examples,
         most_wrong=most_wrong,
@@ -219,13 +205,12 @@ def sweep(
     Example: plinth eval sweep sample --try answer.passages=3,5 --try ingest.chunk_tokens=120,180
     """
     from evals.html_report import sweep_to_html
-    from evals.suites import find_suite, load_suite
     from evals.sweep import sweep_to_json, sweep_to_markdown
     from ui.cli.sweep import run_sweep
 
     results = run_sweep(
         data_dir,
-        tuple(load_suite(find_suite(name)) for name in suites),
+        _suites(suites),
         choices,
         sample=sample,
         seed=seed,
@@ -252,13 +237,14 @@ def compare(
 
     Example: plinth eval compare 20260102 20260103 --html comparison.html
     """
+    from assistant.store.catalog import open_catalog
     from evals.comparison import compare_runs
     from evals.comparison_report import comparison_to_json, comparison_to_markdown
     from evals.html_report import comparison_to_html
     from evals.runs import find_run
 
-    root = runs_root(data_dir)
-    comparison = compare_runs(find_run(root, left), find_run(root, right))
+    with open_catalog(data_dir) as catalog:
+        comparison = compare_runs(find_run(catalog.runs, left), find_run(catalog.runs, right))
     if html is not None:
         _write_page(html, comparison_to_html(comparison))
     if as_json:
@@ -273,10 +259,12 @@ def list_all(data_dir: DataDir, as_json: Json = False) -> None:
 
     Example: plinth eval list
     """
+    from assistant.store.catalog import open_catalog
     from evals.runs import list_runs
     from evals.suites import SAMPLE
 
-    runs = list_runs(runs_root(data_dir))
+    with open_catalog(data_dir) as catalog:
+        runs = list_runs(catalog.runs)
     if as_json:
         listed = [
             {
@@ -306,16 +294,42 @@ def score_again(
 
     Example: plinth eval report 20260102 --html report.html
     """
+    from assistant.store.catalog import open_catalog
     from evals.html_report import run_to_html
     from evals.judged import judged_cases
-    from evals.report import report_run, write_report
+    from evals.report import report_run
     from evals.runs import find_run
 
-    report = report_run(find_run(runs_root(data_dir), run_id))
-    write_report(report)
-    if html is not None:
-        _write_page(html, run_to_html(report, judged_cases(report.run)))
+    with open_catalog(data_dir) as catalog:
+        report = report_run(find_run(catalog.runs, run_id))
+        if html is not None:
+            _write_page(html, run_to_html(report, judged_cases(report.run)))
     _print_report(report, as_json=as_json)
+
+
+@app.command("export")
+def export(
+    data_dir: DataDir,
+    run_id: Annotated[str, typer.Argument(metavar="RUN", help="A run's id or its beginning.")],
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Made; there is none yet.")],
+) -> None:
+    """Write a run's cases and replies as files, a line each, for other programs to score.
+
+    Example: plinth eval export 20260102 run-of-today
+    """
+    from assistant.store.catalog import open_catalog
+    from evals.run_files import export_run
+    from evals.runs import find_run
+
+    with open_catalog(data_dir) as catalog:
+        export_run(find_run(catalog.runs, run_id), folder)
+    note(f"written: {folder}")
+
+
+def _suites(names: Sequence[str]) -> tuple[Suite, ...]:
+    from evals.suites import find_suite, load_suite
+
+    return tuple(load_suite(find_suite(name)) for name in names)
 
 
 def _progress_notes() -> Callable[[Progress], None]:
@@ -340,7 +354,7 @@ def _progress_notes() -> Callable[[Progress], None]:
 
 def _write_page(path: Path, page: str) -> None:
     from assistant.store.files import said_of_disk
-    from evals.runs import write_text
+    from evals.run_files import write_text
 
     with said_of_disk(path):
         write_text(path, page)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ui.measuring import build_asker, run_subject, runs_root
+from ui.cli.measure import Asked, measure
 from ui.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -48,67 +49,54 @@ def run_sweep(
         SweepError: a choice is not one, or a document's original is missing where it is needed.
         SettingsError: a value is not valid.
     """
+    from assistant.reply_json import with_document_ids
+    from assistant.store.catalog import open_catalog
+    from evals.report import report_run
     from evals.sweep import as_environment, measured, variants
 
+    asked = Asked(suites=suites, sample=sample, seed=seed)
     tried = variants(choices)
     # All of them are checked before the first one is asked.
     settings = [load_settings(data_dir, {**os.environ, **as_environment(one)}) for one in tried]
     found: list[tuple[Changes, Report]] = []
-    for number, (changes, its_settings) in enumerate(zip(tried, settings, strict=True), 1):
-        named = ", ".join(f"{key}={value}" for key, value in changes.items())
-        tell(f"variant {number} of {len(tried)}: {named}")
-        with _corpus_of(data_dir, changes, its_settings, tell) as corpus:
-            report = _measure(
-                data_dir, corpus, its_settings, suites, sample=sample, seed=seed, listen=progress()
-            )
-        found.append((changes, report))
-    return measured(found)
-
-
-def _measure(
-    data_dir: Path,
-    corpus: Path,
-    settings: Settings,
-    suites: tuple[Suite, ...],
-    *,
-    sample: int | None,
-    seed: int,
-    listen: Callable[[Progress], None],
-) -> Report:
-    from assistant.access import OPERATOR
-    from evals.report import report_run, write_report
-    from evals.runs import Plan, start_run
-    from ui.cli.corpus import open_engine
-
-    with open_engine(corpus, settings) as (engine, catalog):
-        subject = run_subject(
-            data_dir, settings, index_generation=catalog.current_generation(), readable=OPERATOR
-        )
-        plan = Plan(suites=suites, subject=subject, sample=sample, seed=seed)
-        run = start_run(runs_root(data_dir), plan).ask_all(
-            build_asker(engine, catalog, OPERATOR), listen
-        )
-    report = report_run(run)
-    write_report(report)
-    return report
+    with open_catalog(data_dir) as catalog:
+        for number, (changes, its_settings) in enumerate(zip(tried, settings, strict=True), 1):
+            named = ", ".join(f"{key}={value}" for key, value in changes.items())
+            tell(f"variant {number} of {len(tried)}: {named}")
+            with _corpus_of(data_dir, changes, its_settings, tell) as (corpus, ids):
+                run = measure(
+                    data_dir,
+                    its_settings,
+                    asked,
+                    catalog.runs,
+                    progress(),
+                    corpus=corpus,
+                    # Deleting a document removes what was said of it here, too.
+                    known_as=partial(with_document_ids, ids=ids),
+                )
+            found.append((changes, report_run(run)))
+        return measured(found)
 
 
 @contextmanager
 def _corpus_of(
     data_dir: Path, changes: Changes, settings: Settings, tell: Callable[[str], None]
-) -> Iterator[Path]:
-    """Give the data dir to ask: the given one, or a copy whose documents were taken in anew."""
+) -> Iterator[tuple[Path, Mapping[str, str]]]:
+    """Give the data dir to ask, and what its documents are called in the given one.
+
+    That is the given one, or a copy whose documents were taken in anew.
+    """
     if not any(key.startswith(REBUILDS) for key in changes):
-        yield data_dir
+        yield data_dir, {}
         return
     with tempfile.TemporaryDirectory(prefix="plinth-sweep-") as folder:
         corpus = Path(folder) / "data"
         tell("taking the documents in anew for this variant")
-        _take_in_anew(data_dir, Path(folder) / "files", corpus, settings)
-        yield corpus
+        yield corpus, _take_in_anew(data_dir, Path(folder).resolve() / "files", corpus, settings)
 
 
-def _take_in_anew(data_dir: Path, files: Path, corpus: Path, settings: Settings) -> None:
+def _take_in_anew(data_dir: Path, files: Path, corpus: Path, settings: Settings) -> dict[str, str]:
+    """Make the copy; return the ids of the documents in the data dir, by those in the copy."""
     from assistant.access import OPERATOR
     from assistant.store.catalog import open_catalog
     from assistant.store.writer import open_writer
@@ -119,6 +107,7 @@ def _take_in_anew(data_dir: Path, files: Path, corpus: Path, settings: Settings)
     from models.factory import build_embedder
 
     sources: dict[tuple[str, str], Path] = {}
+    ids: dict[tuple[str, str], str] = {}
     with open_catalog(data_dir) as catalog:
         for document in catalog.list_documents(OPERATOR):
             original = catalog.original(document.version)
@@ -129,6 +118,7 @@ def _take_in_anew(data_dir: Path, files: Path, corpus: Path, settings: Settings)
                 )
             key = (document.collection, document.source)
             folder = sources.setdefault(key, files / str(len(sources)))
+            ids[str(folder), document.document] = document.document_id
             place = folder / document.document
             place.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(original, place)
@@ -143,3 +133,7 @@ def _take_in_anew(data_dir: Path, files: Path, corpus: Path, settings: Settings)
                 embedder=embedder,
                 settings=settings.ingest,
             )
+        return {
+            one.document_id: ids.get((one.source, one.document), one.document_id)
+            for one in writer.catalog.list_documents(OPERATOR)
+        }

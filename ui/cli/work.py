@@ -8,12 +8,11 @@ import threading
 from functools import cache
 from threading import Event
 
+from ui.cli.niceness import give_way
 from ui.cli.options import DataDir
 from ui.cli.terminal import log_level
 from ui.settings import load_settings
 
-NICENESS = 10
-"""Questions come first: whoever ingests can wait a little longer."""
 PREDECESSOR_WAIT_S = 60.0
 
 
@@ -37,7 +36,7 @@ def work(data_dir: DataDir) -> None:
         signal.signal(number, lambda *_: closing.set())
     # The parent holds the other end: however it ends, this process notices.
     threading.Thread(target=_close_at_end_of_input, args=(closing,), daemon=True).start()
-    os.nice(NICENESS)
+    give_way()
     lock = ProcessLock(
         Layout(data_dir).worker_lock,
         wait_s=PREDECESSOR_WAIT_S,

@@ -1,4 +1,8 @@
-"""The evaluation under way: one per server, off the pages' threads, watched through snapshots."""
+"""The evaluations under way: off the pages' threads, watched through snapshots.
+
+Their cases are asked by the engine that serves people, behind all of their questions; see
+`assistant.background`.
+"""
 
 from __future__ import annotations
 
@@ -12,20 +16,22 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from assistant.background import behind_people
 from assistant.cancellation import Cancellation
 from assistant.errors import AssistantError, QuestionCancelledError
 from evals.errors import RunError
-from evals.report import report_run, write_report
 from evals.runs import Plan, Progress, Run, find_run, start_run
 from evals.suite_files import SuiteFiles
 from models.errors import ModelError
-from ui.measuring import build_asker, runs_root, suites_root
+from ui.measuring import build_asker, suites_root
 from ui.web.logs import log_unexpected
 
 if TYPE_CHECKING:
     from assistant.access import ReadableSet
     from assistant.engine import Engine
     from assistant.store.catalog import Catalog
+    from assistant.store.runs import Runs
+    from assistant.waiting_line import WaitingLine
     from evals.runs import Asker
     from evals.suites import Case, Suite
 
@@ -35,11 +41,13 @@ UNEXPECTED = (
     "number: {}"
 )
 CLOSE_S = 30.0
-"""How long the server waits at its end for the question under way to stop."""
+"""How long the server waits at its end for the questions under way to stop."""
+MOST_AT_A_TIME = 8
+"""Evaluations under way; they take turns, so more of them only take longer."""
 
 
 class EvaluationBusyError(AssistantError):
-    """An evaluation is under way already."""
+    """This evaluation, or as many as may be, are under way already."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +83,7 @@ class Evaluation:
     """One start of a run. Thread-safe."""
 
     run: Run
+    line: WaitingLine
     may_go_on: Callable[[], bool] = lambda: True
     """Whether who started it may still read the same."""
     cancellation: Cancellation = field(default_factory=Cancellation)
@@ -104,9 +113,11 @@ class Evaluation:
     def work(self, engine: Future[Engine], catalog: Catalog, readable: ReadableSet) -> None:
         """Ask until the end, a stop or an error; every end shows in the snapshot."""
         try:
-            ask = build_asker(self._loaded(engine), catalog, readable, self.cancellation)
-            finished = self.run.ask_all(self._telling(ask), self._listen)
-            write_report(report_run(finished))
+            from evals.circumstances import circumstances
+
+            loaded = self._loaded(engine)
+            ask = build_asker(loaded, catalog, readable, self._in_turn)
+            self.run.ask_all(self._telling(ask), self._listen, circumstances(*loaded.models))
         except QuestionCancelledError:
             self._change(is_stopped=True)
         except (AssistantError, ModelError) as error:
@@ -118,6 +129,16 @@ class Evaluation:
             self._change(error=UNEXPECTED.format(error_id))
         else:
             self._change(is_finished=True)
+
+    def _in_turn(self, ask: Callable[[Cancellation], dict[str, Any]]) -> dict[str, Any]:
+        def in_turn(attempt: Cancellation) -> dict[str, Any]:
+            if not self.may_go_on():  # as of now, however long it waited
+                self._change(error="what its starter may read has changed; start a new one")
+                self.cancellation.cancel()
+                self.cancellation.check()
+            return ask(attempt)
+
+        return behind_people(self.line, self.run.id, self.cancellation, in_turn)
 
     def _loaded(self, engine: Future[Engine]) -> Engine:
         """Return the engine once there is one; a stop does not wait for that."""
@@ -133,10 +154,6 @@ class Evaluation:
 
         def tell(case: Case) -> dict[str, Any]:
             self.cancellation.check()
-            if not self.may_go_on():
-                self._change(error="what its starter may read has changed; start a new one")
-                self.cancellation.cancel()
-                self.cancellation.check()
             if self._n_asked == 0:
                 self._first_s = time.monotonic()
             self._change(question=case.question)
@@ -159,13 +176,14 @@ class Evaluation:
 
 
 class Evaluations:
-    """The runs and suites of a server, and the one run that may be under way. Thread-safe.
+    """The runs and suites of a server, and the runs that are under way. Thread-safe.
 
     Args:
-        data_dir: Runs and uploaded suites lie in it.
+        data_dir: Uploaded suites lie in it.
         engine: Answers, once it is there.
-        catalog: Of the same corpus.
+        catalog: Of the same corpus; runs are kept in it.
         subject: Returns what decides a reader's replies at the moment; see `ui.measuring`.
+        line: Of all questions that people ask.
     """
 
     def __init__(
@@ -174,30 +192,34 @@ class Evaluations:
         engine: Future[Engine],
         catalog: Catalog,
         subject: Callable[[ReadableSet], Mapping[str, Any]],
+        line: WaitingLine,
     ) -> None:
         self._data_dir = data_dir
         self._engine = engine
         self._catalog = catalog
         self.subject = subject
+        self._line = line
         self._lock = threading.Lock()
-        self._current: Evaluation | None = None
-        self._thread: threading.Thread | None = None
+        self._started: dict[str, Evaluation] = {}
+        """By run, in the order of their starts; those that are done until the next start."""
+        self._threads: list[threading.Thread] = []
         self._is_closed = False
 
     @property
-    def root(self) -> Path:
-        """The folder of all runs."""
-        return runs_root(self._data_dir)
+    def runs(self) -> Runs:
+        """Where runs are kept."""
+        return self._catalog.runs
 
     @cached_property
     def suites(self) -> SuiteFiles:
         """The suites that can be run, beside the shipped one."""
         return SuiteFiles(suites_root(self._data_dir))
 
-    def snapshot(self) -> EvaluationProgress | None:
-        """Return how far the latest evaluation of this server is; None before the first."""
-        current = self._current
-        return None if current is None else current.snapshot()
+    def snapshots(self) -> tuple[EvaluationProgress, ...]:
+        """Return how far the evaluations under way are, and how the latest ones ended."""
+        with self._lock:
+            started = list(self._started.values())
+        return tuple(one.snapshot() for one in started)
 
     def start(
         self,
@@ -221,10 +243,10 @@ class Evaluations:
             The run's id.
 
         Raises:
-            EvaluationBusyError: another is under way.
+            EvaluationBusyError: it is under way already, or as many as may be are.
         """
         plan = Plan(suites=(suite,), subject=self.subject(readable), sample=sample, seed=seed)
-        return self._launch(lambda: start_run(self.root, plan), readable, may_go_on)
+        return self._launch(lambda: start_run(self.runs, plan), readable, may_go_on)
 
     def resume(
         self,
@@ -236,12 +258,12 @@ class Evaluations:
         """Continue a stopped run that sees the same.
 
         Raises:
-            EvaluationBusyError: another is under way.
+            EvaluationBusyError: it is under way already, or as many as may be are.
             RunError: there is no such run, it is finished, or what it measures has changed.
         """
 
         def stopped() -> Run:
-            run = find_run(self.root, run_id)
+            run = find_run(self.runs, run_id)
             if not run.is_continuable(self.subject(readable)):
                 raise RunError(
                     f"run {run_id!r} cannot be continued: it is finished, or documents, settings "
@@ -251,24 +273,29 @@ class Evaluations:
 
         self._launch(stopped, readable, may_go_on)
 
-    def stop(self) -> None:
-        """Stop the run under way, if any."""
-        if self._current is not None:
-            self._current.stop()
-
-    def forget(self) -> None:
-        """Forget the latest evaluation if it is done, and with it why it ended."""
+    def stop(self, run_id: str) -> None:
+        """Stop a run if it is under way."""
         with self._lock:
-            if self._current is not None and self._current.snapshot().is_done:
-                self._current = None
+            evaluation = self._started.get(run_id)
+        if evaluation is not None:
+            evaluation.stop()
+
+    def forget(self, run_id: str) -> None:
+        """Forget an evaluation if it is done, and with it why it ended."""
+        with self._lock:
+            evaluation = self._started.get(run_id)
+            if evaluation is not None and evaluation.snapshot().is_done:
+                del self._started[run_id]
 
     def close(self) -> None:
         """Stop what is under way, wait until it has stopped, and start nothing more."""
         with self._lock:
             self._is_closed = True
-        self.stop()
-        if self._thread is not None:
-            self._thread.join(CLOSE_S)
+            started, threads = list(self._started.values()), list(self._threads)
+        for evaluation in started:
+            evaluation.stop()
+        for thread in threads:
+            thread.join(CLOSE_S)
 
     def _launch(
         self, begin: Callable[[], Run], readable: ReadableSet, may_go_on: Callable[[], bool]
@@ -276,17 +303,27 @@ class Evaluations:
         with self._lock:
             if self._is_closed:
                 raise EvaluationBusyError("the server is ending; start it again first")
-            if self._current is not None and not self._current.snapshot().is_done:
+            under_way = {
+                run_id: one for run_id, one in self._started.items() if not one.snapshot().is_done
+            }
+            if len(under_way) >= MOST_AT_A_TIME:
                 raise EvaluationBusyError(
-                    "an evaluation is under way; wait until it is done, or stop it"
+                    f"{MOST_AT_A_TIME} evaluations are under way; wait until one is done, or stop "
+                    "one"
                 )
-            evaluation = Evaluation(begin(), may_go_on)
-            self._current = evaluation
-            self._thread = threading.Thread(
+            run = begin()
+            if run.id in under_way:
+                raise EvaluationBusyError(
+                    "this evaluation is under way already; wait until it is done, or stop it"
+                )
+            evaluation = Evaluation(run, self._line, may_go_on)
+            thread = threading.Thread(
                 target=evaluation.work,
                 args=(self._engine, self._catalog, readable),
                 name="evaluation",
                 daemon=True,
             )
-            self._thread.start()
-            return evaluation.run.id
+            self._started = {**under_way, run.id: evaluation}
+            self._threads = [*(one for one in self._threads if one.is_alive()), thread]
+            thread.start()
+            return run.id

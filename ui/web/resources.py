@@ -134,7 +134,12 @@ def open_resources(data_dir: Path) -> Iterator[Resources]:
                 readable=readable,
             )
 
-        evaluations = Evaluations(data_dir, engine, catalog, subject)
+        line = WaitingLine(
+            n_at_a_time=settings.models.parallel,
+            most_waiting=settings.answer.most_waiting,
+            most_waiting_each=settings.answer.most_waiting_each,
+        )
+        evaluations = Evaluations(data_dir, engine, catalog, subject, line)
         metrics = Metrics()
         loader = threading.Thread(
             target=_load,
@@ -152,11 +157,7 @@ def open_resources(data_dir: Path) -> Iterator[Resources]:
                 engine=engine,
                 answers=answers,
                 metrics=metrics,
-                line=WaitingLine(
-                    n_at_a_time=settings.models.parallel,
-                    most_waiting=settings.answer.most_waiting,
-                    most_waiting_each=settings.answer.most_waiting_each,
-                ),
+                line=line,
                 warmer=warmer,
                 evaluations=evaluations,
                 worker=worker,

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 from evals.judged import JudgedCase, judged_cases
 from evals.outcomes import Outcome
 from evals.report import Report, report_run
-from evals.runs import Run, find_run
+from evals.runs import Run
 
 KEPT = 8
 """Results kept in memory."""
@@ -51,10 +50,9 @@ def run_results(run: Run) -> RunResults:
     """Return what came of a run; quick if nothing came since the last call.
 
     Raises:
-        RunError: files of the run are damaged.
-        SuiteError: its suites are.
+        SuiteError: its cases are damaged.
     """
-    return _computed(run.folder, run.state)
+    return _computed(_Keyed(run, run.state))
 
 
 def count_outcomes(cases: Sequence[JudgedCase]) -> dict[Outcome, int]:
@@ -65,7 +63,17 @@ def count_outcomes(cases: Sequence[JudgedCase]) -> dict[Outcome, int]:
     return counts
 
 
+@dataclass(frozen=True, slots=True)
+class _Keyed:
+    """A run that is the same as long as nothing comes to it."""
+
+    run: Run
+    state: Hashable
+
+    def __hash__(self) -> int:
+        return hash((self.run.id, self.state))
+
+
 @lru_cache(maxsize=KEPT)
-def _computed(folder: Path, _state: Hashable) -> RunResults:
-    run = find_run(folder.parent, folder.name)
-    return RunResults(report=report_run(run), cases=judged_cases(run))
+def _computed(keyed: _Keyed) -> RunResults:
+    return RunResults(report=report_run(keyed.run), cases=judged_cases(keyed.run))

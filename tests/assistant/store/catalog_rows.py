@@ -218,6 +218,31 @@ ROWS: dict[str, list[Row]] = {
     "conversations": [{"id": "c1", "owner": "user:1", "title": "Which words?", "updated_at": AT}],
     "turns": [_turn(1), _turn(2, feedback=None, comment="")],
     "turn_documents": [{"turn_id": 1, "document_id": "d1"}, {"turn_id": 2, "document_id": "d1"}],
+    "runs": [
+        {
+            "id": "20260102T030405Z-0a1b2c",
+            "plan": {"suites": {"hr": "0" * 64}, "sample": None, "seed": 0, "subject": {}},
+            "suites": [{"name": "hr", "page_tolerance": 1}],
+            "starts": [{"at": AT, "commit": None}],
+            "started": AT,
+            "finished": None,
+            "n_changes": 2,
+        }
+    ],
+    "run_cases": [
+        {
+            "run_id": "20260102T030405Z-0a1b2c",
+            "position": position,
+            "suite_index": 0,
+            "case": {"id": str(position), "question": "Which words?", "answerable": False},
+            "reply": reply,
+            "error": error,
+        }
+        for position, (reply, error) in enumerate(
+            ((REPLY, None), (None, "ValueError: Ωραία \x00"), (None, None))
+        )
+    ],
+    "run_documents": [{"run_id": "20260102T030405Z-0a1b2c", "position": 0, "document_id": "d1"}],
     "jobs": [_job(1), _job(2, kind="ingest", state="failed", finished_at=AT, error="no disk")],
     "job_files": [
         _job_file(1, "sent.txt"),
@@ -244,7 +269,7 @@ ROWS: dict[str, list[Row]] = {
             "deleted_at": AT,
             "contents": [[7, 70, 72]],
             "versions": ["e" * 64],
-            "is_tidied": True,
+            "is_tidied": True,  # in earlier schemas
         }
     ],
 }

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select, text, update
+from sqlalchemy import select, text
 
 from assistant.access import OPERATOR
 from assistant.store import sqlite
@@ -17,7 +17,8 @@ from assistant.store.backup import back_up
 from assistant.store.catalog import Catalog, open_catalog
 from assistant.store.deletion_check import Look
 from assistant.store.layout import Layout
-from assistant.store.rows import DeletionRow, JobRow, TurnRow
+from assistant.store.rows import JobRow
+from assistant.store.runs import FORGOTTEN, StoredSuite
 from assistant.store.types import JobKind
 from assistant.store.writer import CatalogWriter, open_writer
 from assistant.types import DocumentId
@@ -59,6 +60,15 @@ class Deleted:
                 shutil.copy(path, target)
 
 
+def evaluate(catalog: Catalog, reply: dict[str, object]) -> str:
+    """Keep a run with this reply to its only question."""
+    case = {"id": reply["id"], "question": "What rises?", "answerable": False}
+    suite = StoredSuite(properties={"name": "hr"}, cases=[case])
+    run = catalog.runs.begin({"suites": {"hr": str(reply["id"])}}, [suite])
+    catalog.runs.keep_reply(run.run_id, 0, reply)
+    return run.run_id
+
+
 @pytest.fixture
 def deleted(tmp_path: Path) -> Deleted:
     data_dir, before = tmp_path / "data", tmp_path / "before"
@@ -78,15 +88,13 @@ def deleted(tmp_path: Path) -> Deleted:
             block.write_bytes(b"computed")
         reply = reply_of(secret.document_id)
         writer.catalog.conversations.add_turn(None, "ann", "What rises?", reply)
-        answers = layout.evaluations / "run" / "answers"
-        answers.mkdir(parents=True)
-        (answers / "hr.jsonl").write_text(json.dumps(reply | {"id": "1"}) + "\n", encoding="utf-8")
+        evaluate(writer.catalog, reply | {"id": "1"})
         # As it was, with what the log holds.
         with closing(sqlite3.connect(layout.catalog)) as connection:
             before.mkdir()
             with closing(sqlite3.connect(before / "catalog.sqlite")) as copy:
                 connection.backup(copy)
-        for name in ("index", "originals", "blocks", "evals"):
+        for name in ("index", "originals", "blocks"):
             shutil.copytree(data_dir / name, before / name)
         writer.delete_document(secret.document_id)
     return Deleted(data_dir, str(secret.document_id), str(secret.version), reply, before)
@@ -105,6 +113,8 @@ def test_nothing_is_left_of_a_deleted_document(deleted: Deleted) -> None:
         "conversations",
         "conversations: text",
         "evaluations",
+        "evaluations: text",
+        "evaluations: folders",
         "files that wait",
         "catalog: freed pages",
     }
@@ -130,8 +140,9 @@ def restore_rows(deleted: Deleted, *tables: str) -> None:
             connection.execute(f"INSERT OR REPLACE INTO {table} SELECT * FROM before.{table}")
 
 
-def evaluated(deleted: Deleted) -> None:
+def run_of_an_earlier_plinth(deleted: Deleted) -> None:
     path = deleted.layout.evaluations / "run" / "answers" / "hr.jsonl"
+    path.parent.mkdir(parents=True)
     path.write_text(json.dumps(deleted.reply | {"id": "1"}) + "\n", encoding="utf-8")
 
 
@@ -158,7 +169,9 @@ DAMAGES: dict[str, Callable[[Deleted], None]] = {
     "prepared passages": lambda d: d.bring_back("blocks/*/*"),
     "conversations": lambda d: restore_rows(d, "turn_documents"),
     "conversations: text": lambda d: restore_rows(d, "turns", "turn_documents"),
-    "evaluations": evaluated,
+    "evaluations": lambda d: restore_rows(d, "run_documents"),
+    "evaluations: text": lambda d: restore_rows(d, "run_cases", "run_documents"),
+    "evaluations: folders": run_of_an_earlier_plinth,
     "files that wait": sent_again,
     "files that belong to nothing": lambda d: d.bring_back("index/*"),
     "catalog: freed pages": freed_page,
@@ -263,13 +276,31 @@ def test_reply_that_ends_after_a_deletion_is_stored_without_the_text(
     assert quotes == ["[removed]", SECRET]
 
 
+def test_a_run_loses_the_replies_that_show_a_deleted_document_even_under_way(
+    writer: CatalogWriter,
+) -> None:
+    publish(writer, "docs", a="one", b="two")
+    first, second = writer.catalog.list_documents(OPERATOR)
+    runs = writer.catalog.runs
+    lost = evaluate(writer.catalog, reply_of(first.document_id, second.document_id) | {"id": "1"})
+    kept = evaluate(writer.catalog, reply_of(second.document_id) | {"id": "2"})
+    runs.finish(kept)
+    before = runs.counts(lost)
+    with runs.under_way(lost):
+        writer.delete_document(first.document_id)
+    (case,) = runs.cases(lost, 0)
+    assert (case.reply, case.error) == (None, FORGOTTEN)
+    assert runs.counts(lost).n_changes > before.n_changes
+    (case,) = runs.cases(kept, 0)
+    assert case.reply is not None
+    assert all(one.left is None for one in _looks(writer.catalog))
+    assert runs.keep_reply(lost, 0, reply_of(first.document_id)) == FORGOTTEN  # too late
+    assert all(one.left is None for one in _looks(writer.catalog))
+
+
 def test_next_writer_tidies_what_a_crash_left(deleted: Deleted) -> None:
-    evaluated(deleted)
-    restore_rows(deleted, "turns", "turn_documents")
-    with open_catalog(deleted.data_dir) as catalog, catalog._database.writing() as session:
-        session.execute(update(DeletionRow).values(is_tidied=False))
-        assert session.get(TurnRow, 1) is not None
-    assert {"conversations: text", "evaluations"} <= set(deleted.left())
+    restore_rows(deleted, "turns", "turn_documents", "run_cases", "run_documents")
+    assert {"conversations: text", "evaluations: text"} <= set(deleted.left())
     with open_writer(deleted.data_dir):
         pass
     assert deleted.left() == {}

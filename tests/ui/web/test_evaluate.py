@@ -5,10 +5,12 @@ import threading
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 from streamlit.testing.v1 import AppTest
 
 from assistant.access import OPERATOR
 from assistant.evidence.attribution import Verdict
+from assistant.store.rows import RunCaseRow, RunRow
 from assistant.store.writer import open_writer
 from assistant.types import Support
 from evals.runs import Plan, list_runs, start_run
@@ -78,7 +80,7 @@ def test_empty_page_explains_suites_and_runs_the_sample_with_a_click(
     button(app, "Run the whole sample suite").click().run()
     settle(app)
     assert not app.exception
-    (run,) = list_runs(opened.evaluations.root)
+    (run,) = list_runs(opened.catalog.runs)
     assert (run.n_cases, run.finished is None) == (30, False)
     assert "of 30 right" in texts(app)
 
@@ -143,12 +145,11 @@ def test_run_shows_figures_plots_and_its_wrong_cases(app: AppTest) -> None:
 def test_run_is_compared_with_another_of_its_suite(app: AppTest, opened: Resources) -> None:
     ask(app)
     assert not [box for box in app.selectbox if box.label == "Compare with"]
-    first = list_runs(opened.evaluations.root)[0]
-    answers = first.folder / "answers" / "own.jsonl"
-    lines = [json.loads(line) for line in answers.read_text("utf-8").splitlines()]
-    for line in lines:  # the first run knew nothing
-        line |= {"status": "abstained", "answer": "", "sentences": [], "citations": []}
-    answers.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    first = list_runs(opened.catalog.runs)[0]
+    for one in opened.catalog.runs.cases(first.id, 0):  # the first run knew nothing
+        assert one.reply is not None
+        known = {"status": "abstained", "answer": "", "sentences": [], "citations": []}
+        opened.catalog.runs.keep_reply(first.id, one.position, one.reply | known)
     ask(app)
     (box,) = [box for box in app.selectbox if box.label == "Compare with"]
     box.set_value(first.id).run()
@@ -294,8 +295,7 @@ def test_run_under_way_is_seen_by_every_tab_and_stops(
         assert not one.exception
         assert "Asking: How many days of annual leave" in texts(one)
         assert "The figures come here once" in texts(one)
-        assert [label for label in labels(one) if label.startswith("Ask ")] == []
-        assert "New run" not in [fold.label for fold in one.expander]
+        assert not new_run(one).proto.expanded
     button(other, "Stop").click().run()
     settle(other)
     assert "Stopped with 0 of 4 questions answered" in texts(other)
@@ -305,31 +305,38 @@ def test_run_under_way_is_seen_by_every_tab_and_stops(
     settle(other)
     assert not other.exception
     assert "Stopped with" not in texts(other)
-    (run,) = list_runs(opened.evaluations.root)
+    (run,) = list_runs(opened.catalog.runs)
     assert run.n_replies == 4
 
 
-def test_start_in_a_second_tab_is_refused(
+def test_a_second_start_of_the_same_is_refused_and_another_run_takes_turns(
     app: AppTest, opened: Resources, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     waiting = Waiting()
     monkeypatch.setattr("assistant.engine.Engine.ask", lambda _, *a, **o: waiting.ask(*a, **o))
     app.run()
+    app.selectbox[0].set_value("own.csv").run()
     opened.evaluations.start(opened.evaluations.suites.load("own.csv"), OPERATOR, sample=None)
     assert waiting.is_asked.wait(END_S)
     button(app, "Ask ").click().run()
-    opened.evaluations.stop()
+    assert "this evaluation is under way already; wait" in texts(app)
+    app.selectbox[0].set_value("sample").run()
+    button(app, "Ask 5 questions").click().run()
+    assert not app.exception
+    assert labels(app).count("Stop") == 2
+    for _ in range(2):
+        button(app, "Stop").click().run()
     settle(app)
-    assert "an evaluation is under way; wait" in texts(app)
+    assert "Stopped with 0 of 5 questions answered" in texts(app)
+    assert "Stop" not in labels(app)
 
 
 def test_figures_of_changed_documents_are_marked(app: AppTest, opened: Resources) -> None:
     ask(app)
-    (run,) = list_runs(opened.evaluations.root)
-    answers = run.folder / "answers" / "own.jsonl"
-    first, *rest = answers.read_text(encoding="utf-8").splitlines(keepends=True)
-    changed = json.loads(first) | {"index_generation": 99}
-    answers.write_text(json.dumps(changed) + "\n" + "".join(rest), encoding="utf-8")
+    (run,) = list_runs(opened.catalog.runs)
+    first, *_ = opened.catalog.runs.cases(run.id, 0)
+    assert first.reply is not None
+    opened.catalog.runs.keep_reply(run.id, 0, first.reply | {"index_generation": 99})
     app.run()
     assert "Documents changed during this run" in texts(app)
 
@@ -341,7 +348,7 @@ def test_run_of_several_suites_shows_one_at_a_time(app: AppTest, opened: Resourc
         suites=(suites.load("own.csv"), suites.load("second.csv")),
         subject=opened.evaluations.subject(OPERATOR),
     )
-    opened.evaluations.resume(start_run(opened.evaluations.root, plan).id, OPERATOR)
+    opened.evaluations.resume(start_run(opened.catalog.runs, plan).id, OPERATOR)
     settle(app)
     assert app.subheader[1].value.startswith("own")
     app.selectbox[1].set_value("second").run()
@@ -353,9 +360,10 @@ def test_stopped_run_of_other_documents_cannot_be_continued(
 ) -> None:
     waiting = Waiting()
     monkeypatch.setattr("assistant.engine.Engine.ask", lambda _, *a, **o: waiting.ask(*a, **o))
-    opened.evaluations.start(opened.evaluations.suites.load("own.csv"), OPERATOR, sample=None)
+    suite = opened.evaluations.suites.load("own.csv")
+    run_id = opened.evaluations.start(suite, OPERATOR, sample=None)
     assert waiting.is_asked.wait(END_S)
-    opened.evaluations.stop()
+    opened.evaluations.stop(run_id)
     settle(app)
     assert "Continue this run" in labels(app)
     opened.evaluations.subject = lambda _: {}
@@ -407,24 +415,23 @@ def test_suite_that_was_deleted_in_another_tab_says_so(app: AppTest, opened: Res
 
 
 def test_suite_file_that_was_damaged_is_an_error(app: AppTest, opened: Resources) -> None:
-    (opened.evaluations.root / "suites" / "own.csv").write_text("nonsense", encoding="utf-8")
+    (opened.data_dir / "evals" / "suites" / "own.csv").write_text("nonsense", encoding="utf-8")
     app.run()
     app.selectbox[0].set_value("own.csv").run()
     assert not app.exception
     assert "columns are" in texts(app)
 
 
-def test_damaged_runs_are_an_error_not_a_crash(app: AppTest, opened: Resources) -> None:
+def test_a_damaged_run_is_an_error_not_a_crash(app: AppTest, opened: Resources) -> None:
     ask(app)
-    (run,) = list_runs(opened.evaluations.root)
-    (run.folder / "answers" / "own.jsonl").write_text("{\n" * 5, encoding="utf-8")
-    app.run()
-    assert "is damaged" in texts(app)
-    assert "nothing is measured here yet" in texts(app)
-    (run.folder / "run.json").write_text("{}", encoding="utf-8")
+    (run,) = list_runs(opened.catalog.runs)
+    with opened.catalog._database.writing() as session:
+        session.execute(update(RunCaseRow).values(case={"id": "1"}))
+        session.execute(update(RunRow).values(n_changes=99))
     app.run()
     assert not app.exception
-    assert "is not the record of a run" in texts(app)
+    assert f"run {run.id} holds what is no case" in texts(app).replace("\\", "")
+    assert "nothing is measured here yet" in texts(app)
 
 
 def test_long_lists_of_runs_are_folded(app: AppTest, opened: Resources) -> None:
@@ -437,4 +444,4 @@ def test_long_lists_of_runs_are_folded(app: AppTest, opened: Resources) -> None:
     listed = [one for one in app.button if one.key and one.key.startswith("run-")]
     assert len(listed) == N_SHOWN + 1
     listed[-1].click().run()
-    assert list_runs(opened.evaluations.root)[0].id in texts(app).replace("\\", "")
+    assert list_runs(opened.catalog.runs)[0].id in texts(app).replace("\\", "")

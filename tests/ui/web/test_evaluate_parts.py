@@ -4,10 +4,12 @@ from pathlib import Path
 
 import pytest
 
+from assistant.store.catalog import open_catalog
 from evals.bootstrap import Figure
 from evals.metrics import METRICS
-from evals.runs import Run
-from tests.evals.conftest import make_reply
+from evals.runs import Plan, Run, start_run
+from evals.suites import Suite
+from tests.evals.conftest import make_case, make_reply
 from ui.web.components.figures import figures_html
 from ui.web.components.plots import draw_figures, draw_times, figures_spec, times_spec
 from ui.web.components.run_list import begun, run_label
@@ -92,12 +94,15 @@ def test_expectation_is_measured_or_says_that_it_is_not() -> None:
 def test_beginning_is_told_in_the_time_of_the_reader(
     zone: str | None, text: str, tmp_path: Path
 ) -> None:
-    run = Run(folder=tmp_path, plan={"suites": {}}, started="2026-01-02T12:00:00+00:00")
+    with open_catalog(tmp_path) as catalog:
+        run = Run(id="r", plan={}, started="2026-01-02T12:00:00+00:00", store=catalog.runs)
     assert begun(run, zone) == text
 
 
 def test_label_of_a_run_shows_foreign_names_as_they_are(tmp_path: Path) -> None:
-    run = Run(folder=tmp_path, plan={"suites": {"[x](y)": ""}}, started="2026-01-02T12:00:00+00:00")
-    label = run_label(run, is_running=False, zone=None)
-    assert label.startswith("\\[x\\]\\(y\\) · stopped, 0 of 0")
-    assert "under way" in run_label(run, is_running=True, zone=None)
+    suite = Suite(name="[x](y)", sha256="", cases=(make_case("a"),))
+    with open_catalog(tmp_path) as catalog:
+        run = start_run(catalog.runs, Plan(suites=(suite,), subject={}))
+        label, running = (run_label(run, is_running=one, zone=None) for one in (False, True))
+    assert label.startswith("\\[x\\]\\(y\\) · stopped, 0 of 1")
+    assert "under way" in running

@@ -12,15 +12,19 @@ import pytest
 from assistant.access import OPERATOR, ReadableSet
 from assistant.cancellation import Cancellation
 from assistant.engine import Engine
-from assistant.errors import InvalidQuestionError
+from assistant.errors import InvalidQuestionError, StoreError
 from assistant.store.catalog import Catalog
 from assistant.types import CollectionId, Reply
+from assistant.waiting_line import WaitingLine
 from evals.errors import RunError
 from evals.runs import find_run, list_runs
 from evals.suites import Suite
 from models.errors import ModelFileError
+from models.fakes import FakeEmbedder, FakeGenerator
 from tests.evals.conftest import make_case
+from tests.waiting import wait_until
 from ui.web.evaluating import (
+    MOST_AT_A_TIME,
     UNEXPECTED,
     EvaluationBusyError,
     EvaluationProgress,
@@ -41,6 +45,10 @@ SUITE = Suite(
 )
 
 
+def one_at_a_time() -> WaitingLine:
+    return WaitingLine(n_at_a_time=1, most_waiting=9, most_waiting_each=9)
+
+
 def nothing_decides(_readable: ReadableSet) -> dict[str, Any]:
     return {}
 
@@ -53,6 +61,7 @@ class HeldEngine:
         self._held = held
         self.is_asked = threading.Event()
         self.may_go_on = threading.Event()
+        self.models = engine.models
 
     def ask(self, question: str, *, cancellation: Cancellation, **options: Any) -> Reply:
         if question == self._held:
@@ -65,6 +74,8 @@ class HeldEngine:
 
 class FailingEngine:
     """Fails at every question."""
+
+    models = (FakeGenerator().info, FakeEmbedder().info)
 
     def ask(self, _question: str, **_options: Any) -> Reply:
         raise InvalidQuestionError("too long")
@@ -81,8 +92,7 @@ def ended(evaluations: Evaluations) -> EvaluationProgress:
     for thread in threading.enumerate():
         if thread.name == "evaluation":
             thread.join(END_S)
-    progress = evaluations.snapshot()
-    assert progress is not None
+    progress = evaluations.snapshots()[-1]
     assert progress.is_done
     return progress
 
@@ -105,19 +115,20 @@ def held(engine: Engine) -> HeldEngine:
 @pytest.fixture
 def measuring(held: HeldEngine, catalog: Catalog, tmp_path: Path) -> Iterator[Evaluations]:
     """Evaluations whose second question is held."""
-    evaluations = Evaluations(tmp_path / "held", ready(held), catalog, lambda _: {"program": 1})
+    evaluations = Evaluations(
+        tmp_path / "held", ready(held), catalog, lambda _: {"program": 1}, one_at_a_time()
+    )
     yield evaluations
     evaluations.close()
 
 
-def test_run_tells_how_far_it_is_and_ends_with_a_report(
+def test_run_tells_how_far_it_is_and_under_which_circumstances_it_is_asked(
     measuring: Evaluations, held: HeldEngine
 ) -> None:
-    assert measuring.snapshot() is None
+    assert measuring.snapshots() == ()
     run_id = measuring.start(SUITE, OPERATOR, sample=None)
     assert held.is_asked.wait(END_S)
-    progress = measuring.snapshot()
-    assert progress is not None
+    (progress,) = measuring.snapshots()
     assert (progress.run_id, progress.suite) == (run_id, "own")
     assert (progress.n_done, progress.n_total, progress.n_failed) == (1, 3, 0)
     assert progress.question == QUESTIONS[1]
@@ -127,10 +138,11 @@ def test_run_tells_how_far_it_is_and_ends_with_a_report(
     held.may_go_on.set()
     progress = ended(measuring)
     assert (progress.n_done, progress.is_finished, progress.left_s) == (3, True, 0)
-    run = find_run(measuring.root, run_id)
+    run = find_run(measuring.runs, run_id)
     assert run.finished
     assert run.replies("own")["0"]["status"] == "answered"
-    assert (run.folder / "report.json").is_file()
+    (start,) = run.starts
+    assert start["generator"]["name"] == "fake-generator"
 
 
 def test_stopped_run_keeps_its_replies_and_continues(
@@ -138,9 +150,9 @@ def test_stopped_run_keeps_its_replies_and_continues(
 ) -> None:
     run_id = measuring.start(SUITE, OPERATOR, sample=None)
     assert held.is_asked.wait(END_S)
-    measuring.stop()
+    measuring.stop(run_id)
     assert ended(measuring).is_stopped
-    run = find_run(measuring.root, run_id)
+    run = find_run(measuring.runs, run_id)
     assert (run.finished, run.n_replies) == (None, 1)
     measuring.resume(run_id, OPERATOR)
     progress = ended(measuring)
@@ -154,11 +166,11 @@ def test_start_continues_a_stopped_run_of_the_same(
 ) -> None:
     run_id = measuring.start(SUITE, OPERATOR, sample=None)
     assert held.is_asked.wait(END_S)
-    measuring.stop()
+    measuring.stop(run_id)
     ended(measuring)
     assert measuring.start(SUITE, OPERATOR, sample=None) == run_id
     ended(measuring)
-    assert len(list_runs(measuring.root)) == 1
+    assert len(list_runs(measuring.runs)) == 1
 
 
 def test_run_of_changed_documents_is_not_continued(
@@ -166,26 +178,53 @@ def test_run_of_changed_documents_is_not_continued(
 ) -> None:
     run_id = measuring.start(SUITE, OPERATOR, sample=None)
     assert held.is_asked.wait(END_S)
-    measuring.stop()
+    measuring.stop(run_id)
     ended(measuring)
     measuring.subject = lambda _: {"program": 2}
     with pytest.raises(RunError, match="have changed since"):
         measuring.resume(run_id, OPERATOR)
 
 
-def test_only_one_evaluation_is_under_way(measuring: Evaluations, held: HeldEngine) -> None:
+def test_an_evaluation_that_is_under_way_is_not_begun_again(
+    measuring: Evaluations, held: HeldEngine
+) -> None:
     run_id = measuring.start(SUITE, OPERATOR, sample=None)
     assert held.is_asked.wait(END_S)
-    measuring.forget()  # nothing to forget yet
-    with pytest.raises(EvaluationBusyError, match="under way"):
-        measuring.start(SUITE, OPERATOR, sample=1)
-    with pytest.raises(EvaluationBusyError, match="under way"):
-        measuring.resume(run_id, OPERATOR)
-    assert len(list_runs(measuring.root)) == 1
+    measuring.forget(run_id)  # nothing to forget yet
+    for begin in (
+        lambda: measuring.start(SUITE, OPERATOR, sample=None),
+        lambda: measuring.resume(run_id, OPERATOR),
+    ):
+        with pytest.raises(EvaluationBusyError, match="under way already"):
+            begin()
+    assert len(list_runs(measuring.runs)) == 1
     held.may_go_on.set()
     ended(measuring)
-    measuring.forget()
-    assert measuring.snapshot() is None
+    measuring.forget(run_id)
+    assert measuring.snapshots() == ()
+
+
+def test_no_more_evaluations_are_under_way_than_may_be(
+    measuring: Evaluations, held: HeldEngine
+) -> None:
+    for seed in range(MOST_AT_A_TIME):
+        measuring.start(SUITE, OPERATOR, sample=2, seed=seed)
+    with pytest.raises(EvaluationBusyError, match="wait until one is done"):
+        measuring.start(SUITE, OPERATOR, sample=1)
+    assert len(list_runs(measuring.runs)) == MOST_AT_A_TIME
+    held.may_go_on.set()
+    ended(measuring)
+    assert all(one.is_finished for one in measuring.snapshots())
+
+
+def test_a_run_that_another_process_asks_says_so(measuring: Evaluations, held: HeldEngine) -> None:
+    run_id = measuring.start(SUITE, OPERATOR, sample=None)
+    assert held.is_asked.wait(END_S)
+    measuring.stop(run_id)
+    ended(measuring)
+    with measuring.runs.under_way(run_id):
+        measuring.resume(run_id, OPERATOR)
+        assert "is asking the questions of this run" in str(ended(measuring).error)
 
 
 def test_close_stops_what_is_under_way_and_starts_nothing_more(
@@ -199,25 +238,41 @@ def test_close_stops_what_is_under_way_and_starts_nothing_more(
         measuring.start(SUITE, OPERATOR, sample=None)
 
 
+def test_who_may_read_something_else_by_the_time_of_a_cases_turn_gets_no_reply(
+    engine: Engine, catalog: Catalog, tmp_path: Path
+) -> None:
+    line, may_go_on = one_at_a_time(), True
+    held = line.ticket("ann")
+    held.wait(Cancellation(), lambda _: None)
+    evaluations = Evaluations(tmp_path, ready(engine), catalog, nothing_decides, line)
+    run_id = evaluations.start(SUITE, OPERATOR, sample=None, may_go_on=lambda: may_go_on)
+    wait_until(lambda: evaluations.snapshots()[0].question)
+    may_go_on = False
+    held.end()
+    assert "may read has changed" in str(ended(evaluations).error)
+    assert find_run(evaluations.runs, run_id).n_replies == 0
+
+
 def test_stop_does_not_wait_for_models(catalog: Catalog, tmp_path: Path) -> None:
-    evaluations = Evaluations(tmp_path, Future(), catalog, nothing_decides)
-    evaluations.stop()  # nothing is under way
-    evaluations.start(SUITE, OPERATOR, sample=2)
-    progress = evaluations.snapshot()
-    assert progress is not None
+    evaluations = Evaluations(tmp_path, Future(), catalog, nothing_decides, one_at_a_time())
+    evaluations.stop("none")
+    run_id = evaluations.start(SUITE, OPERATOR, sample=2)
+    (progress,) = evaluations.snapshots()
     assert (progress.question, progress.n_total, progress.left_s) == (None, 2, None)
-    evaluations.stop()
+    evaluations.stop(run_id)
     assert ended(evaluations).is_stopped
 
 
 def test_question_that_fails_is_counted_and_the_run_goes_on(
     catalog: Catalog, tmp_path: Path
 ) -> None:
-    evaluations = Evaluations(tmp_path, ready(FailingEngine()), catalog, nothing_decides)
+    evaluations = Evaluations(
+        tmp_path, ready(FailingEngine()), catalog, nothing_decides, one_at_a_time()
+    )
     run_id = evaluations.start(SUITE, OPERATOR, sample=None)
     progress = ended(evaluations)
     assert (progress.n_failed, progress.n_done, progress.is_finished) == (3, 3, True)
-    errors = find_run(evaluations.root, run_id).errors("own")
+    errors = find_run(evaluations.runs, run_id).errors("own")
     assert errors["0"] == "InvalidQuestionError: too long"
 
 
@@ -233,7 +288,7 @@ def test_run_that_cannot_begin_says_what_one_may_know(
 ) -> None:
     broken: Future[Any] = Future()
     broken.set_exception(error)
-    evaluations = Evaluations(tmp_path, broken, catalog, nothing_decides)
+    evaluations = Evaluations(tmp_path, broken, catalog, nothing_decides, one_at_a_time())
     evaluations.start(SUITE, OPERATOR, sample=None)
     assert re.sub(r"\b[0-9a-f]{12}\b", "ID", ended(evaluations).error or "") == shown
 
@@ -242,14 +297,12 @@ def test_run_on_a_full_disk_says_so(
     engine: Engine, catalog: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full_disk(*arguments: object) -> None:
-        raise OSError(28, "No space left on device")
+        raise StoreError("cannot write: database or disk is full")
 
-    monkeypatch.setattr("evals.runs._append", full_disk)
-    evaluations = Evaluations(tmp_path, ready(engine), catalog, nothing_decides)
+    monkeypatch.setattr("assistant.store.runs.Runs.keep_reply", full_disk)
+    evaluations = Evaluations(tmp_path, ready(engine), catalog, nothing_decides, one_at_a_time())
     evaluations.start(SUITE, OPERATOR, sample=None)
-    assert ended(evaluations).error == (
-        "the run cannot be written (No space left on device); check the disk"
-    )
+    assert ended(evaluations).error == "cannot write: database or disk is full"
 
 
 def test_server_measures_what_the_command_line_measures(opened: Resources) -> None:

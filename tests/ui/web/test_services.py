@@ -115,8 +115,7 @@ def test_a_run_ends_when_its_starter_may_read_something_else(
     assert not may_go_on()
     opened.evaluations.start(suite, evaluator.person.readable, sample=None, may_go_on=may_go_on)
     _join()
-    progress = opened.evaluations.snapshot()
-    assert progress is not None
+    (progress,) = opened.evaluations.snapshots()
     assert "may read has changed" in str(progress.error)
     assert progress.n_done == 0
     opened.accounts.sign_out(evaluator.person.session_id, by="test")

@@ -17,7 +17,7 @@ SUITE_CHARS = 28
 
 
 def draw_runs(
-    runs: Sequence[Run], state: EvaluateState, shown: Run, running_id: str | None
+    runs: Sequence[Run], state: EvaluateState, shown: Run, running: frozenset[str]
 ) -> None:
     """Draw a button for each run.
 
@@ -25,14 +25,14 @@ def draw_runs(
         runs: Oldest first.
         state: Of the page.
         shown: The run whose results are drawn.
-        running_id: The run under way, if any.
+        running: The ids of those under way.
     """
     st.subheader("Runs")
     latest = list(reversed(runs))
     with st.container(key=RUNS):
         for run in latest if state.shows_all_runs else latest[:N_SHOWN]:
             st.button(
-                run_label(run, is_running=run.id == running_id, zone=st.context.timezone),
+                run_label(run, is_running=run.id in running, zone=st.context.timezone),
                 key=f"run-{run.id}",
                 type="secondary" if run.id == shown.id else "tertiary",
                 width="stretch",

@@ -117,8 +117,6 @@ def _draw_about(run: Run, results: RunResults) -> None:
 
 
 def _draw_stopped(evaluations: OwnEvaluations, state: EvaluateState, run: Run) -> None:
-    progress = evaluations.snapshot()
-    is_busy = progress is not None and not progress.is_done
     st.warning(
         f"Stopped with {run.n_replies} of {run.n_cases} questions answered. The figures are of "
         "these alone.",
@@ -129,7 +127,6 @@ def _draw_stopped(evaluations: OwnEvaluations, state: EvaluateState, run: Run) -
             "Continue this run",
             icon=":material/play_arrow:",
             type="primary",
-            disabled=is_busy,
             on_click=resume,
             args=(evaluations, state, run.id),
         )

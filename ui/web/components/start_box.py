@@ -79,7 +79,7 @@ def expectation(n: int, measured_s: float | None) -> str:
 
 
 def draw_running(evaluations: OwnEvaluations, progress: EvaluationProgress) -> None:
-    """Draw how far the run under way is, with the button that stops it."""
+    """Draw how far a run under way is, with the button that stops it."""
     with st.container(border=True):
         left = f" · about {duration_text(progress.left_s)} left" if progress.left_s else ""
         failed = f" · {progress.n_failed} failed" if progress.n_failed else ""
@@ -95,8 +95,10 @@ def draw_running(evaluations: OwnEvaluations, progress: EvaluationProgress) -> N
             st.caption(f"Asking: {plain(shortened(progress.question, QUESTION_CHARS))}")
         st.button(
             "Stop",
+            key=f"stop-{progress.run_id}",
             icon=":material/stop:",
             on_click=evaluations.stop,
+            args=(progress.run_id,),
             disabled=progress.is_stopping,
             help="What was answered stays, and the run can be continued.",
         )

@@ -38,14 +38,11 @@ class OwnEvaluations:
         """Return the runs that saw no more than the person may read, oldest first.
 
         What came right tells what stands in a document, even where its text is left out.
-
-        Raises:
-            EvalError: a run is damaged.
         """
         readable = self._who().readable
         return [
             run
-            for run in list_runs(self._evaluations.root)
+            for run in list_runs(self._evaluations.runs)
             if readable.everything or run.plan["subject"].get("readable") == readable.fingerprint
         ]
 
@@ -76,10 +73,10 @@ class OwnEvaluations:
         """Return what decides the replies at the moment."""
         return self._evaluations.subject(self._who().readable)
 
-    def snapshot(self) -> EvaluationProgress | None:
-        """Return how far the latest evaluation of this server is; None before the first."""
+    def snapshots(self) -> tuple[EvaluationProgress, ...]:
+        """Return how far the evaluations of this server are; see there."""
         self._who()
-        return self._evaluations.snapshot()
+        return self._evaluations.snapshots()
 
     def start(self, suite: Suite, *, sample: int | None, seed: int = 0) -> str:
         """Begin a run, or continue the latest stopped one that measures the same; see there."""
@@ -96,15 +93,15 @@ class OwnEvaluations:
         self._evaluations.resume(run_id, person.readable, may_go_on=self._still(person))
         self._catalog.audit.note(person.name, AuditAction.EVALUATED, run=run_id)
 
-    def stop(self) -> None:
-        """Stop the run under way, if any."""
+    def stop(self, run_id: str) -> None:
+        """Stop a run if it is under way."""
         self._who()
-        self._evaluations.stop()
+        self._evaluations.stop(run_id)
 
-    def forget(self) -> None:
-        """Forget the latest evaluation if it is done, and with it why it ended."""
+    def forget(self, run_id: str) -> None:
+        """Forget an evaluation if it is done, and with it why it ended."""
         self._who()
-        self._evaluations.forget()
+        self._evaluations.forget(run_id)
 
     def readable_reply(self, reply: Mapping[str, Any]) -> dict[str, Any]:
         """Return a stored reply without what the person may not read."""

@@ -28,42 +28,51 @@ def draw() -> None:
     evaluations = desk.evaluations
     st.title("Evaluate")
     st.caption("How good are the answers? Ask questions whose right answers are known.")
-    progress = evaluations.snapshot()
-    running_id = None if progress is None or progress.is_done else progress.run_id
-    try:
-        runs = evaluations.runs()
-    except AssistantError as error:
-        st.error(plain(str(error)), icon=":material/error:")
-        return
-    if running_id is not None:
-        _draw_live(evaluations)
-    else:
-        with st.container():
-            _draw_end(evaluations, state, progress)
-        if not runs:
-            _draw_welcome(evaluations, state)
-        draw_new_run(desk, state, _measured_s(runs), is_first=not runs)
+    progress = evaluations.snapshots()
+    running = _under_way(progress)
+    runs = evaluations.runs()
+    if running:
+        _draw_live(evaluations, running)
+    with st.container():
+        _draw_ends(evaluations, state, progress)
+    if not (runs or running):
+        _draw_welcome(evaluations, state)
+    draw_new_run(desk, state, _measured_s(runs), is_first=not (runs or running))
     if runs:
-        _draw_runs(evaluations, state, runs, running_id)
+        _draw_runs(evaluations, state, runs, running)
 
 
 @st.fragment(run_every=REDRAW_S)
-def _draw_live(evaluations: OwnEvaluations) -> None:
-    progress = evaluations.snapshot()
-    if progress is None or progress.is_done:
+def _draw_live(evaluations: OwnEvaluations, running: frozenset[str]) -> None:
+    progress = evaluations.snapshots()
+    if _under_way(progress) != running:
         st.rerun()
-    draw_running(evaluations, progress)
+    for one in progress:
+        if not one.is_done:
+            draw_running(evaluations, one)
 
 
-def _draw_end(
-    evaluations: OwnEvaluations, state: EvaluateState, progress: EvaluationProgress | None
+def _under_way(progress: Sequence[EvaluationProgress]) -> frozenset[str]:
+    """Return the ids of the runs that are under way."""
+    return frozenset(one.run_id for one in progress if not one.is_done)
+
+
+def _draw_ends(
+    evaluations: OwnEvaluations, state: EvaluateState, progress: Sequence[EvaluationProgress]
 ) -> None:
-    """Say why nothing runs, if something should."""
+    """Say why something does not run that should."""
     if state.error is not None:
         st.error(plain(state.error), icon=":material/error:")
-    if progress is not None and progress.error is not None:
-        st.error(f"The evaluation ended early: {plain(progress.error)}", icon=":material/error:")
-        st.button("Dismiss", icon=":material/close:", on_click=evaluations.forget)
+    for one in progress:
+        if one.error is not None:
+            st.error(f"The evaluation ended early: {plain(one.error)}", icon=":material/error:")
+            st.button(
+                "Dismiss",
+                key=f"dismiss-{one.run_id}",
+                icon=":material/close:",
+                on_click=evaluations.forget,
+                args=(one.run_id,),
+            )
 
 
 def _draw_welcome(evaluations: OwnEvaluations, state: EvaluateState) -> None:
@@ -86,14 +95,17 @@ def _draw_welcome(evaluations: OwnEvaluations, state: EvaluateState) -> None:
 
 
 def _draw_runs(
-    evaluations: OwnEvaluations, state: EvaluateState, runs: Sequence[Run], running_id: str | None
+    evaluations: OwnEvaluations,
+    state: EvaluateState,
+    runs: Sequence[Run],
+    running: frozenset[str],
 ) -> None:
     shown = next((run for run in runs if run.id == state.run_id), runs[-1])
     side, main = st.columns([1, 3], gap="medium")
     with side:
-        draw_runs(runs, state, shown, running_id)
+        draw_runs(runs, state, shown, running)
     with main:
-        if shown.id == running_id:
+        if shown.id in running:
             st.info("The figures come here once the run is done or stopped.")
             return
         try:
