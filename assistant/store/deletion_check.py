@@ -20,8 +20,9 @@ from assistant.store.deletions import deleted_documents, recorded_footprint, unt
 from assistant.store.evaluated import EvaluatedReplies
 from assistant.store.examination import Examination
 from assistant.store.files import said_of_disk
+from assistant.store.gold_quotes import left_quotes
 from assistant.store.layout import Layout
-from assistant.store.rows import AuditRow, JobFileRow, TurnRow
+from assistant.store.rows import AuditRow, JobFileRow, SuiteCaseRow, TurnRow
 from assistant.store.traces import Footprint, Traces
 from assistant.store.types import AuditAction, DeletedDocument
 from assistant.types import Version
@@ -84,6 +85,7 @@ class DeletionCheck:
             return (
                 *self._counted(footprint, is_pending=is_pending),
                 self._replies(footprint.document_ids),
+                self._quotes(deleted),
                 self._waiting(footprint.versions),
                 self._leftovers(),
                 self._freed(),
@@ -146,6 +148,17 @@ class DeletionCheck:
         return Look(
             place="conversations: text",
             looked_at=f"every stored reply ({n_looked:,})",
+            left=f"{n_left:,} of them quote it" if n_left else None,
+            remedy=REPAIR if n_left else None,
+        )
+
+    def _quotes(self, deleted: Sequence[DeletedDocument]) -> Look:
+        with self._database.reading() as session:
+            n_looked = session.scalar(select(func.count()).select_from(SuiteCaseRow)) or 0
+            n_left = sum(len(places) for _, places in left_quotes(session, deleted))
+        return Look(
+            place="suites",
+            looked_at=f"gold passages in every version of every suite ({n_looked:,} cases)",
             left=f"{n_left:,} of them quote it" if n_left else None,
             remedy=REPAIR if n_left else None,
         )

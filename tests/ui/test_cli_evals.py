@@ -121,7 +121,7 @@ def test_eval_list_names_suites_and_runs(measuring: Plinth, suite: Path) -> None
 @pytest.mark.parametrize(
     ("args", "exit_code", "problem"),
     [
-        (("run", "nothing"), 1, "no suite 'nothing'"),
+        (("run", "nothing"), 1, "no suite is called 'nothing'"),
         (("run", "sample", "--gate", "beauty>=1"), 2, "no known metric"),
         (("run", "sample", "--sample", "0"), 2, "--sample"),
         (("report", "2001"), 1, "no run is named '2001'"),

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ui.cli.options import DataDir, Json
+from ui.cli.suites import app as suites_app
+from ui.cli.suites import open_suites, suite_json
 from ui.cli.terminal import note, print_json, say
 from ui.measuring import build_asker, run_subject, runs_root
 from ui.settings import load_settings
@@ -21,11 +23,13 @@ if TYPE_CHECKING:
     from evals.runs import Progress
 
 app = typer.Typer(help="Measure answers, citations and abstentions with gold questions.")
+app.add_typer(suites_app, name="suites")
 
 EXIT_GATE_MISSED = 3
 NOTES_PER_RUN = 20
 """Lines of progress where stderr is no terminal."""
 
+SUITE_HELP = "`sample`, a .jsonl or .csv file, or a suite of the catalog."
 Html = Annotated[
     Path | None,
     typer.Option(metavar="FILE", help="Also write one HTML file that needs no other."),
@@ -35,9 +39,7 @@ Html = Annotated[
 @app.command("run")
 def run_suites(
     data_dir: DataDir,
-    suites: Annotated[
-        list[str], typer.Argument(metavar="SUITE…", help="`sample`, or a .jsonl or .csv file.")
-    ],
+    suites: Annotated[list[str], typer.Argument(metavar="SUITE…", help=SUITE_HELP)],
     tag: Annotated[str | None, typer.Option(help="Ask only cases with this tag.")] = None,
     sample: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="Ask N cases drawn from each suite.")
@@ -64,7 +66,6 @@ def run_suites(
     from evals.gates import RunGate, missed_gates, parse_gate
     from evals.report import report_run, write_report
     from evals.runs import Plan, find_run, start_run
-    from evals.suites import find_suite, load_suite
     from ui.cli.corpus import open_engine
 
     try:
@@ -74,7 +75,7 @@ def run_suites(
     for bound in bounds:
         if isinstance(bound, RunGate):
             find_run(runs_root(data_dir), bound.run)  # before an hour is spent
-    loaded = tuple(load_suite(find_suite(name)) for name in suites)
+    loaded = open_suites(data_dir, suites)
     settings = load_settings(data_dir)
     with open_engine(data_dir, settings) as (engine, catalog):
         plan = Plan(
@@ -109,7 +110,7 @@ def calibrate(
     data_dir: DataDir,
     suites: Annotated[
         list[str] | None,
-        typer.Argument(metavar="SUITE…", help="`sample`, or a .jsonl or .csv file."),
+        typer.Argument(metavar="SUITE…", help=SUITE_HELP),
     ] = None,
     most_wrong: Annotated[
         float,
@@ -161,10 +162,9 @@ def _fit(data_dir: Path, names: list[str], most_wrong: float, sample: int | None
     from assistant.prompts.library import prompt_version
     from evals.calibration import fit, labelled
     from evals.runs import Plan, start_run
-    from evals.suites import find_suite, load_suite
     from ui.cli.corpus import open_engine
 
-    loaded = tuple(load_suite(find_suite(name)) for name in names)
+    loaded = open_suites(data_dir, names)
     settings = load_settings(data_dir)
     settings = settings.model_copy(
         update={"answer": settings.answer.model_copy(update={"min_confidence": 0.0})}
@@ -194,9 +194,7 @@ def _fit(data_dir: Path, names: list[str], most_wrong: float, sample: int | None
 @app.command("sweep")
 def sweep(
     data_dir: DataDir,
-    suites: Annotated[
-        list[str], typer.Argument(metavar="SUITE…", help="`sample`, or a .jsonl or .csv file.")
-    ],
+    suites: Annotated[list[str], typer.Argument(metavar="SUITE…", help=SUITE_HELP)],
     choices: Annotated[
         list[str],
         typer.Option(
@@ -219,13 +217,12 @@ def sweep(
     Example: plinth eval sweep sample --try answer.passages=3,5 --try ingest.chunk_tokens=120,180
     """
     from evals.html_report import sweep_to_html
-    from evals.suites import find_suite, load_suite
     from evals.sweep import sweep_to_json, sweep_to_markdown
     from ui.cli.sweep import run_sweep
 
     results = run_sweep(
         data_dir,
-        tuple(load_suite(find_suite(name)) for name in suites),
+        open_suites(data_dir, suites),
         choices,
         sample=sample,
         seed=seed,
@@ -269,13 +266,17 @@ def compare(
 
 @app.command("list")
 def list_all(data_dir: DataDir, as_json: Json = False) -> None:
-    """List the shipped suites and the runs of this data dir, oldest first.
+    """List the suites that can be asked and the runs of this data dir, oldest first.
 
     Example: plinth eval list
     """
+    from assistant.access import OPERATOR
+    from assistant.store.catalog import open_catalog
     from evals.runs import list_runs
     from evals.suites import SAMPLE
 
+    with open_catalog(data_dir) as catalog:
+        stored = catalog.suites.list(OPERATOR)
     runs = list_runs(runs_root(data_dir))
     if as_json:
         listed = [
@@ -287,9 +288,12 @@ def list_all(data_dir: DataDir, as_json: Json = False) -> None:
             }
             for run in runs
         ]
-        print_json({"suites": [SAMPLE.name], "runs": listed})
+        named = [SAMPLE.name, *(one.full_name for one in stored)]
+        print_json({"suites": named, "stored": list(map(suite_json, stored)), "runs": listed})
         return
     say(f"shipped suite: {SAMPLE.name}")
+    for one in stored:
+        say(f"suite: {one.full_name}, version {one.latest.ordinal}, {one.latest.n_cases:,} cases")
     for run in runs:
         state = "finished" if run.finished else "stopped; the same command continues it"
         say(f"{run.id}  {', '.join(run.plan['suites'])}  {state}")
