@@ -10,7 +10,7 @@ from assistant.store.suite_rows import exported, suite_key
 from assistant.store.suite_types import NewCase, StoredCase, StoredSuite
 from assistant.store.suites import Suites
 from evals.errors import SuiteError
-from evals.suites import SAMPLE, Suite, case_from_json, case_to_json, find_suite, load_suite
+from evals.suites import SAMPLE, Suite, case_to_json, checked_case, find_suite, load_suite
 
 MAX_BYTES = 5_000_000
 MAX_NAME_CHARS = 100
@@ -109,7 +109,7 @@ def stored_suite(
     return Suite(
         name=stored.name,
         sha256=one.sha256,
-        cases=tuple(case_from_json(case.values) for case in cases),
+        cases=tuple(checked_case(case.values) for case in cases),
         page_tolerance=stored.page_tolerance,
         version=one.ordinal,
     )

@@ -200,7 +200,7 @@ def parse_suite(data: bytes, path: Path) -> Suite:
     )
 
 
-def case_from_json(values: Mapping[str, Any]) -> Case:
+def checked_case(values: Mapping[str, Any]) -> Case:
     """Return the case that a line of a suite file says.
 
     Raises:
@@ -286,7 +286,7 @@ def _rows(path: Path, reader: csv.DictReader[str]) -> Iterator[dict[str, str]]:
 
 def _to_case(path: Path, number: int, values: Any) -> Case:
     try:
-        return case_from_json(values)
+        return checked_case(values)
     except SuiteError as error:
         raise SuiteError(f"{path}, line {number}: {error}; correct the line") from error
 

@@ -285,16 +285,32 @@ class Suites:
         return self._save(suite_id, readable, by, change, f"replaced by {_count(len(cases))}")
 
     def restore(
-        self, suite_id: int, version: int, readable: ReadableSet, *, by: str
+        self,
+        suite_id: int,
+        version: int,
+        readable: ReadableSet,
+        *,
+        by: str,
+        latest: int | None = None,
     ) -> StoredSuite:
         """Make an earlier version the newest again, as a version of its own.
 
+        Args:
+            suite_id: Of the suite.
+            version: The earlier one.
+            readable: What who restores it may read.
+            by: Who that is.
+            latest: What was the newest when it was decided; None: whatever it is.
+
         Raises:
             UnknownNameError: no such suite that the reader may see, or no such version of it.
+            ChangedMeanwhileError: there is a newer one than `latest`.
         """
         self.cases(suite_id, readable, version)
 
-        def change(session: Session, _suite: StoredSuite, _rows: Rows) -> Cases:
+        def change(session: Session, suite: StoredSuite, _rows: Rows) -> Cases:
+            if latest not in (None, suite.latest.ordinal):
+                raise ChangedMeanwhileError("the suite was changed meanwhile; look at its versions")
             return [copied(row) for row in rows_of(session, suite_id, version)]
 
         return self._save(suite_id, readable, by, change, f"back to version {version}")

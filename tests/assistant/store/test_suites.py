@@ -122,6 +122,8 @@ def test_an_earlier_version_comes_back_as_a_new_one(suites: Suites, stored: Stor
     assert suites.restore(stored.suite_id, 3, OPERATOR, by="eva").latest.ordinal == 3
     with pytest.raises(UnknownNameError, match="has no version 9"):
         suites.restore(stored.suite_id, 9, OPERATOR, by="eva")
+    with pytest.raises(ChangedMeanwhileError):
+        suites.restore(stored.suite_id, 2, OPERATOR, by="eva", latest=2)
 
 
 def test_replacing_keeps_what_is_the_same_and_the_same_is_no_version(

@@ -12,7 +12,9 @@ from evals.suites import SAMPLE
 from ui.web.components.new_run import draw_new_run
 from ui.web.components.run_list import draw_runs
 from ui.web.components.run_view import draw_run
+from ui.web.components.sections import draw_other_section
 from ui.web.components.start_box import begin, draw_running, expectation
+from ui.web.desk import Desk
 from ui.web.evaluating import EvaluationProgress
 from ui.web.run_results import run_results
 from ui.web.services.evaluations import OwnEvaluations
@@ -28,6 +30,8 @@ def draw() -> None:
     evaluations = desk.evaluations
     st.title("Evaluate")
     st.caption("How good are the answers? Ask questions whose right answers are known.")
+    if draw_other_section(desk, state):
+        return
     progress = evaluations.snapshot()
     running_id = None if progress is None or progress.is_done else progress.run_id
     try:
@@ -41,7 +45,7 @@ def draw() -> None:
         with st.container():
             _draw_end(evaluations, state, progress)
         if not runs:
-            _draw_welcome(evaluations, state)
+            _draw_welcome(desk, state)
         draw_new_run(desk, state, _measured_s(runs), is_first=not runs)
     if runs:
         _draw_runs(evaluations, state, runs, running_id)
@@ -66,7 +70,7 @@ def _draw_end(
         st.button("Dismiss", icon=":material/close:", on_click=evaluations.forget)
 
 
-def _draw_welcome(evaluations: OwnEvaluations, state: EvaluateState) -> None:
+def _draw_welcome(desk: Desk, state: EvaluateState) -> None:
     with st.container(border=True):
         st.markdown(
             "**A suite is a list of questions with their right answers.** Plinth asks each as a "
@@ -74,12 +78,12 @@ def _draw_welcome(evaluations: OwnEvaluations, state: EvaluateState) -> None:
             "with the page where it stands, and shows every question that went wrong. No other "
             "model judges. The sample suite asks about the sample documents."
         )
-        suite = evaluations.load_suite(SAMPLE.name)
+        suite = desk.suites.load(SAMPLE.name)
         st.button(
             "Run the whole sample suite",
             icon=":material/play_arrow:",
             on_click=begin,
-            args=(evaluations, state, suite, None),
+            args=(desk.evaluations, state, suite, None),
         )
         n = len(suite.cases)
         st.caption(f"{n} questions. {expectation(n, None)}")
