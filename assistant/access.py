@@ -34,6 +34,7 @@ class Action(StrEnum):
     CHANGE_DOCUMENTS = "add and delete documents"
     JUDGE_HIDDEN_TEXT = "see the hidden text of documents and decide whether it is used"
     EVALUATE = "run evaluations and change suites"
+    REVIEW = "review feedback on answers"
     MANAGE_PEOPLE = "manage people, groups and grants"
     SEE_AUDIT_LOG = "see the audit log"
     SEE_MONITORING = "see how the server is doing"
@@ -48,6 +49,7 @@ ALLOWED: Mapping[Action, frozenset[Role]] = {
     Action.CHANGE_DOCUMENTS: frozenset({Role.ADMIN}),
     Action.JUDGE_HIDDEN_TEXT: frozenset({Role.ADMIN}),
     Action.EVALUATE: frozenset({Role.EVALUATOR, Role.ADMIN}),
+    Action.REVIEW: frozenset({Role.EVALUATOR, Role.ADMIN}),
     Action.MANAGE_PEOPLE: frozenset({Role.ADMIN}),
     Action.SEE_AUDIT_LOG: frozenset({Role.ADMIN}),
     Action.SEE_MONITORING: frozenset({Role.ADMIN}),
@@ -76,9 +78,13 @@ class ReadableSet:
         parts = (sorted(self.collections), sorted(self.documents), self.documents_in)
         return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
 
+    def holds(self, collection: CollectionId) -> bool:
+        """Tell whether all documents of a collection are in it, those to come included."""
+        return self.everything or collection in self.collections
+
     def within(self, collection: CollectionId) -> ReadableSet:
         """Return the part of this set that lies in one collection."""
-        if self.everything or collection in self.collections:
+        if self.holds(collection):
             return ReadableSet(collections=frozenset({collection}))
         if not self.documents or self.documents_in not in (None, collection):
             return ReadableSet()

@@ -62,6 +62,14 @@ class InvalidNameError(AssistantError):
     """A collection, group or user cannot be called that."""
 
 
+class ChangedMeanwhileError(AssistantError):
+    """Somebody else changed the same thing since it was opened; nothing was saved."""
+
+
+class QuoteError(AssistantError):
+    """A gold passage does not stand, word for word, where it is said to stand."""
+
+
 class LastAdminError(AssistantError):
     """Nobody would be left who can manage people."""
 

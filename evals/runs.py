@@ -58,7 +58,13 @@ class Plan:
             "sample": self.sample,
             "seed": self.seed,
             "subject": dict(self.subject),
-        } | ({} if self.tag is None else {"tag": self.tag})
+        } | self._named()
+
+    def _named(self) -> dict[str, Any]:
+        """Return what stands in a plan only where there is something to say."""
+        versions = {one.name: one.version for one in self.suites if one.version is not None}
+        named = {"tag": self.tag, "versions": versions}
+        return {key: value for key, value in named.items() if value}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

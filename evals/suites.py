@@ -7,7 +7,7 @@ import hashlib
 import io
 import json
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -61,11 +61,13 @@ class Suite:
 
     name: str
     sha256: str
-    """Of the file the cases were read from."""
+    """Of the file the cases were read from, or would be exported to."""
     cases: tuple[Case, ...]
     """In the order of the file, ids distinct, at least one."""
     page_tolerance: int = 0
     """Pages by which gold page numbers may be off."""
+    version: int | None = None
+    """Of a suite of the catalog, from 1; None: it is a file."""
 
     def tagged(self, tag: str) -> Suite:
         """Return the cases with a tag.
@@ -140,21 +142,12 @@ class _CaseLine(_Strict):
         )
 
 
-def find_suite(name: str) -> Path:
-    """Return the file of a suite given by name or path.
-
-    Raises:
-        SuiteError: there is no such suite or file.
-    """
+def find_suite(name: str) -> Path | None:
+    """Return the file of a suite given by name or path; None: there is no such file."""
     if name == SAMPLE.name:
         return SAMPLE / "suite.jsonl"
     path = Path(name)
-    if not path.is_file():
-        raise SuiteError(
-            f"no suite {name!r}: it is neither a file nor a shipped suite; "
-            f"give a .jsonl or .csv file, or the name {SAMPLE.name!r}"
-        )
-    return path
+    return path if path.is_file() else None
 
 
 def load_suite(path: Path) -> Suite:
@@ -223,6 +216,18 @@ def case_from_json(value: Any, place: str) -> Case:
         raise SuiteError(
             f"{place} holds what is no case ({error.error_count()} problems)"
         ) from error
+
+
+def checked_case(values: Mapping[str, Any]) -> Case:
+    """Return the case that a line of a suite file says.
+
+    Raises:
+        SuiteError: it is none; says what is wrong with each field.
+    """
+    try:
+        return _CaseLine.model_validate(values).to_case()
+    except ValidationError as error:
+        raise SuiteError(_problems(error)) from error
 
 
 def case_to_json(case: Case) -> dict[str, Any]:
@@ -299,13 +304,16 @@ def _rows(path: Path, reader: csv.DictReader[str]) -> Iterator[dict[str, str]]:
 
 def _to_case(path: Path, number: int, values: Any) -> Case:
     try:
-        return _CaseLine.model_validate(values).to_case()
-    except ValidationError as error:
-        problems = "; ".join(
-            f"{'.'.join(map(str, problem['loc'])) or 'line'}: {problem['msg']}"
-            for problem in error.errors()
-        )
-        raise SuiteError(f"{path}, line {number}: {problems}; correct the line") from error
+        return checked_case(values)
+    except SuiteError as error:
+        raise SuiteError(f"{path}, line {number}: {error}; correct the line") from error
+
+
+def _problems(error: ValidationError) -> str:
+    return "; ".join(
+        f"{'.'.join(map(str, problem['loc'])) or 'line'}: {problem['msg']}"
+        for problem in error.errors()
+    )
 
 
 def _page_tolerance(path: Path) -> int:

@@ -43,6 +43,7 @@ from assistant.store.people import People, collection_id
 from assistant.store.people_editor import PeopleEditor
 from assistant.store.postings import Int64s
 from assistant.store.queue_control import QueueControl
+from assistant.store.reviews import Reviews
 from assistant.store.rows import (
     Base,
     ChunkRow,
@@ -62,6 +63,7 @@ from assistant.store.runs import Runs
 from assistant.store.scans import page_scan
 from assistant.store.segments import REBUILD, IndexFolder, Segment, SegmentFiles, are_unit
 from assistant.store.stored_chunks import count_unembedded, first_unembedded
+from assistant.store.suites import Suites
 from assistant.store.traces import Footprint, Traces, footprint, traces
 from assistant.store.types import (
     CitedPage,
@@ -145,6 +147,8 @@ class Catalog:
         blocks: Passages that the generator keeps computed.
         people: Who there is, and who may read what.
         audit: What people did.
+        suites: Gold questions.
+        reviews: Feedback that was sent to reviewers.
         examination: What is wrong with the files that the catalog names.
         deletions: What was deleted, and the proof that it is gone.
         runs: Evaluations; read and written beside the one writer of documents.
@@ -159,6 +163,8 @@ class Catalog:
         self.jobs = Jobs(database)
         self.people = People(database)
         self.audit = AuditLog(database, layout.audit_anchor)
+        self.suites = Suites(database, self.audit)
+        self.reviews = Reviews(database, self.audit)
         self.queue = QueueControl(database, self.audit)
         self.watched = WatchedFolders(database)
         self.examination = Examination(database, layout)

@@ -18,8 +18,9 @@ from assistant.errors import UnknownNameError
 from assistant.reply_json import document_ids, without_documents, without_resolution
 from assistant.store.database import Database
 from assistant.store.index import now
-from assistant.store.queries import readable_ids
-from assistant.store.rows import ConversationRow, TurnDocumentRow, TurnRow
+from assistant.store.queries import listed, readable_ids
+from assistant.store.review_types import Problem, ReviewOutcome, ReviewState, SentFeedback
+from assistant.store.rows import ConversationRow, ReviewRow, TurnDocumentRow, TurnRow
 from assistant.store.types import ConversationSummary, Feedback, StoredTurn
 
 TITLE_CHARS = 80
@@ -69,7 +70,8 @@ class Conversations:
             ).all()
             shown = frozenset().union(*(document_ids(row.reply) for row in rows))
             gone = shown - readable_ids(session, shown, readable)
-            replies = _without(rows, gone)
+            replies = replies_without(rows, gone)
+            sent = _sent_feedback(session, [row.id for row in rows])
             return tuple(
                 StoredTurn(
                     turn_id=row.id,
@@ -78,6 +80,7 @@ class Conversations:
                     asked_at=row.asked_at,
                     feedback=None if row.feedback is None else Feedback(row.feedback),
                     comment=row.comment,
+                    sent=sent.get(row.id),
                 )
                 for row, reply in zip(rows, replies, strict=True)
             )
@@ -171,20 +174,32 @@ def forget_documents(session: Session, existing: Select[str]) -> None:
         turns = session.scalars(
             select(TurnRow).filter_by(conversation_id=conversation_id).order_by(TurnRow.id)
         ).all()
-        for turn, reply in zip(turns, _without(turns, ids), strict=True):
+        for turn, reply in zip(turns, replies_without(turns, ids), strict=True):
             turn.reply = reply
     session.flush()
     session.execute(delete(TurnDocumentRow).where(TurnDocumentRow.document_id.in_(gone)))
 
 
-def _without(turns: Sequence[TurnRow], gone: frozenset[str]) -> list[dict[str, Any]]:
-    """Return the replies of a conversation, in order, without what some documents say."""
+def replies_without(turns: Sequence[TurnRow], gone: frozenset[str]) -> list[dict[str, Any]]:
+    """Return the replies of a conversation, oldest first, without what some documents say."""
     replies, has_lost = [], False
     for turn in turns:
         reply = without_documents(turn.reply, gone)
         replies.append(without_resolution(reply, turn.question) if has_lost else reply)
         has_lost = has_lost or bool(document_ids(turn.reply) & gone)
     return replies
+
+
+def _sent_feedback(session: Session, turn_ids: Sequence[int]) -> dict[int, SentFeedback]:
+    """Return what was sent of some turns to reviewers, but for what was taken back."""
+    rows = session.scalars(select(ReviewRow).where(ReviewRow.turn_id.in_(listed(turn_ids))))
+    found = {}
+    for row in rows:
+        if row.turn_id is not None and row.outcome != ReviewOutcome.WITHDRAWN:
+            state = ReviewState.WAITING if row.taken_by is None else ReviewState.TAKEN
+            state = state if row.outcome is None else ReviewState.CLOSED
+            found[row.turn_id] = SentFeedback(problem=Problem(row.problem), state=state)
+    return found
 
 
 def _owned(session: Session, conversation_id: str, owner: str) -> ConversationRow:

@@ -26,6 +26,7 @@ from sqlalchemy.types import JSON
 
 from assistant.access import Role
 from assistant.store.columns import BIG_INTEGER
+from assistant.store.review_types import Problem, ReviewOutcome
 from assistant.store.types import Feedback, JobKind, JobState, SignInWay
 
 
@@ -537,4 +538,90 @@ class DeletionRow(Base):
     contents: Mapped[list[list[int]]] = mapped_column(JSON)
     """Of each content: its id, and the ids of its first and its last chunk."""
     versions: Mapped[list[str]] = mapped_column(JSON)
+    __table_args__ = ({"sqlite_autoincrement": True},)
+
+
+class SuiteRow(Base):
+    """Gold questions about the documents of a collection."""
+
+    __tablename__ = "suites"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    collection_id: Mapped[int] = mapped_column(ForeignKey("collections.id", ondelete="CASCADE"))
+    name: Mapped[str]
+    key: Mapped[str]
+    """The name as `suites.suite_key` folds it."""
+    page_tolerance: Mapped[int]
+    __table_args__ = (
+        UniqueConstraint("collection_id", "key"),
+        # What a page or an address calls a suite must never come to mean another one.
+        {"sqlite_autoincrement": True},
+    )
+
+
+class SuiteVersionRow(Base):
+    """A suite as somebody saved it; the newest version is the one that is asked."""
+
+    __tablename__ = "suite_versions"
+
+    suite_id: Mapped[int] = mapped_column(
+        ForeignKey("suites.id", ondelete="CASCADE"), primary_key=True
+    )
+    ordinal: Mapped[int] = mapped_column(primary_key=True)
+    sha256: Mapped[str]
+    """Of its cases as they are exported."""
+    n_cases: Mapped[int]
+    saved_by: Mapped[str]
+    saved_at: Mapped[str]
+    change: Mapped[str]
+    """What is different from the version before, in words."""
+    has_lost: Mapped[bool]
+    """A quote went with its document since: the hash is of what it was before."""
+
+
+class ReviewRow(Base):
+    """Feedback on a reply that was sent to reviewers, and what they made of it."""
+
+    __tablename__ = "reviews"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    turn_id: Mapped[int | None] = mapped_column(
+        ForeignKey("turns.id", ondelete="SET NULL"), unique=True
+    )
+    """Question, reply and note stand there alone, so that they go with the conversation."""
+    problem: Mapped[str]
+    sent_at: Mapped[str]
+    taken_by: Mapped[str | None]
+    taken_at: Mapped[str | None]
+    closed_by: Mapped[str | None]
+    closed_at: Mapped[str | None]
+    outcome: Mapped[str | None]
+    reason: Mapped[str]
+    suite_id: Mapped[int | None] = mapped_column(ForeignKey("suites.id", ondelete="SET NULL"))
+    case_key: Mapped[str]
+    __table_args__ = (
+        _one_of("problem", Problem),
+        _one_of("outcome", ReviewOutcome),
+        {"sqlite_autoincrement": True},
+    )
+
+
+class SuiteCaseRow(Base):
+    """A case of a suite in the versions from `since` to before `until`."""
+
+    __tablename__ = "suite_cases"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    suite_id: Mapped[int] = mapped_column(ForeignKey("suites.id", ondelete="CASCADE"), index=True)
+    key: Mapped[str]
+    position: Mapped[int]
+    since: Mapped[int]
+    until: Mapped[int | None]
+    """None: it is in the newest version."""
+    line: Mapped[dict[str, Any]] = mapped_column(JSON)
+    """As a line of a suite file."""
+    document_ids: Mapped[list[str | None]] = mapped_column(JSON)
+    """By piece of its evidence: the document it was picked from; None: named in a file."""
+    review_id: Mapped[int | None] = mapped_column(ForeignKey("reviews.id", ondelete="SET NULL"))
+    """The feedback it was made of."""
     __table_args__ = ({"sqlite_autoincrement": True},)

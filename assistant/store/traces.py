@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
 from assistant.store.blocks import KeptBlocks
+from assistant.store.gold_quotes import quoting
 from assistant.store.index import Index
 from assistant.store.originals import Originals
 from assistant.store.postings import Int64s
@@ -76,6 +77,8 @@ class Traces:
     """Stored replies that show its text."""
     n_evaluated: int
     """Replies of evaluations that do."""
+    n_quotes: int
+    """Passages that suites quote, of those that were picked from it."""
     n_twins: int
     """Other documents with equal bytes, which go on answering."""
 
@@ -160,5 +163,6 @@ def traces(
         n_blocks=blocks.count(own.contents),
         n_replies=count(TurnDocumentRow, TurnDocumentRow.document_id.in_(ids)),
         n_evaluated=count(RunDocumentRow, RunDocumentRow.document_id.in_(ids)),
+        n_quotes=sum(len(places) for _, places in quoting(session, of.document_ids, ())),
         n_twins=len({row.document_id for row in same_bytes}),
     )

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from assistant.access import Role
+from assistant.store.review_types import SentFeedback
 from assistant.types import (
     Chunk,
     ChunkId,
@@ -403,6 +404,11 @@ class AuditAction(StrEnum):
     OPENED = "opened"
     EVALUATED = "evaluated"
     SUITE_CHANGED = "suite changed"
+    FEEDBACK_SENT = "feedback sent"
+    FEEDBACK_WITHDRAWN = "feedback withdrawn"
+    FEEDBACK_TAKEN = "feedback taken"
+    FEEDBACK_PUT_BACK = "feedback put back"
+    FEEDBACK_CLOSED = "feedback closed"
     SAW_AS = "saw as"
     EXPORTED = "exported"
     BACKED_UP = "backed up"
@@ -483,6 +489,8 @@ class StoredTurn:
     """ISO time, UTC."""
     feedback: Feedback | None
     comment: str
+    sent: SentFeedback | None = None
+    """What of it was sent to reviewers; None: nothing."""
 
     def __repr__(self) -> str:
         return f"StoredTurn({self.turn_id}, {len(self.question)} chars)"

@@ -18,9 +18,10 @@ from assistant.store.blocks import KeptBlocks
 from assistant.store.catalog import Catalog
 from assistant.store.conversations import forget_documents
 from assistant.store.database import Database
-from assistant.store.deletions import record_deletion
+from assistant.store.deletions import deleted_documents, record_deletion
 from assistant.store.examination import DamagedOriginal, damaged_vectors
 from assistant.store.files import said_of_disk
+from assistant.store.gold_quotes import forget_left_quotes, forget_quotes
 from assistant.store.hidden import switch_hidden
 from assistant.store.index import IndexRefresh, now, refresh_index
 from assistant.store.layout import Layout
@@ -139,6 +140,7 @@ class CatalogWriter:
             session = recording.session
             if batch.removals:
                 record_deletion(session, removed_documents(batch), self._by)
+                forget_quotes(session, removed_documents(batch), self._by)
             apply_batch(session, batch, now(), self._added_with)
             if batch.removals:
                 _forget_gone(session)
@@ -184,7 +186,9 @@ class CatalogWriter:
         with self.catalog.audit.recording(self._by) as recording:
             session = recording.session
             document = _document(session, document_id)
-            record_deletion(session, select(DocumentRow.id).filter_by(id=document_id), self._by)
+            it = select(DocumentRow.id).filter_by(id=document_id)
+            record_deletion(session, it, self._by)
+            forget_quotes(session, it, self._by)
             session.delete(document)
             recording.note(AuditAction.DELETED, document.path, document_id=document_id)
             gone, refresh = self._after_deletion(session)
@@ -231,8 +235,13 @@ class CatalogWriter:
         with self.catalog.audit.recording(self._by) as recording:
             session = recording.session
             collection = named(session, CollectionRow, name)
-            held = select(DocumentRow.id).join(SourceRow, SourceRow.id == DocumentRow.source_id)
-            record_deletion(session, held.where(SourceRow.collection_id == collection.id), self._by)
+            held = (
+                select(DocumentRow.id)
+                .join(SourceRow, SourceRow.id == DocumentRow.source_id)
+                .where(SourceRow.collection_id == collection.id)
+            )
+            record_deletion(session, held, self._by)
+            forget_quotes(session, held, self._by)
             session.delete(collection)
             recording.note(AuditAction.COLLECTION_REMOVED, name)
             gone, refresh = self._after_deletion(session)
@@ -252,11 +261,13 @@ class CatalogWriter:
         return refresh.generation
 
     def erase_deleted(self) -> bool:
-        """Take all that was ever deleted out of stored replies and freed pages again.
+        """Take all that was ever deleted out of stored replies, suites and freed pages again.
 
         Returns:
             Whether the catalog had to be written anew, for its freed pages held something.
         """
+        with self._database.writing() as session:
+            forget_left_quotes(session, deleted_documents(session), self._by)
         self._tidy_deletions()
         self._database.forget_deleted()
         return self._database.overwrite_freed()

@@ -214,6 +214,60 @@ def open_new_run(page: Page) -> Locator:
     return ask
 
 
+def turn_to_section(page: Page, name: str) -> None:
+    """Turn to a section of the page Evaluate."""
+    page.get_by_role("radio", name=name).first.click()
+    wait_until_settled(page)
+
+
+def begin_suite(page: Page, name: str) -> None:
+    """Make an empty suite in the section Suites, and open it."""
+    box = page.get_by_label("Name of the suite")
+    page.get_by_text("Add a suite", exact=True).wait_for()
+    if not box.is_visible():
+        page.get_by_text("Add a suite", exact=True).click()
+    box.fill(name)
+    page.get_by_role("button", name="Make it").click()
+    page.get_by_role("button", name="Add a question").wait_for()
+
+
+def import_suite(page: Page, file: FilePayload) -> None:
+    """Import a suite file in the section Suites."""
+    page.get_by_text("Add a suite", exact=True).wait_for()
+    tab = page.get_by_role("tab", name="Import a file")
+    if not tab.is_visible():
+        page.get_by_text("Add a suite", exact=True).click()
+    tab.click()
+    page.locator("input[type=file]").set_input_files([file])
+
+
+def open_handbook(page: Page, words: str) -> None:
+    """Choose the one page of the employee handbook that has some words, to select in."""
+    find = page.get_by_label("Find the document by its name or title")
+    find.fill("handbook")
+    find.press("Enter")
+    page.get_by_text("Page (6 of 6)").wait_for()
+    wait_until_settled(page)
+    box = page.get_by_label("Only pages with the words")
+    box.fill(words)
+    box.press("Enter")
+    page.get_by_text("Page (1 of 6)").wait_for()
+    wait_until_settled(page)
+
+
+def select_text(page: Page, text: str) -> None:
+    """Select a passage in the text of a page, by keyboard alone."""
+    box = page.locator("[data-part=text]")
+    box.wait_for()
+    box.focus()
+    place, length = box.evaluate("(one, text) => [one.value.indexOf(text), text.length]", text)
+    page.keyboard.press("Control+Home")
+    for _ in range(place):
+        page.keyboard.press("ArrowRight")
+    for _ in range(length):
+        page.keyboard.press("Shift+ArrowRight")
+
+
 def hover(page: Page, target: Locator) -> Locator:
     """Point at something until its tooltip shows, and return that.
 

@@ -12,9 +12,9 @@ from typing import Any
 
 from playwright.sync_api import Locator, Page, expect
 
-from assistant.access import OPERATOR
+from assistant.access import OPERATOR, Person
 from assistant.settings import SignInSettings
-from assistant.store.catalog import open_catalog
+from assistant.store.catalog import Catalog, open_catalog
 from tests.browser.app import wait_until_settled
 from tests.browser.conftest import Visitor
 from ui.web.cookies import COOKIE
@@ -220,12 +220,18 @@ def seed(
     return seed_turns(visitor, [(text, status) for status in statuses], n_citations=n_citations)
 
 
+def person_of(visitor: Visitor, catalog: Catalog) -> Person:
+    """Return who is signed in at a visitor's browser."""
+    secret = next(one["value"] for one in visitor.context.cookies() if one["name"] == COOKIE)
+    person = catalog.accounts(SignInSettings()).person(secret)
+    assert person is not None
+    return person
+
+
 def seed_turns(visitor: Visitor, turns: Sequence[tuple[str, str]], *, n_citations: int = 1) -> str:
     """Store a conversation of the visitor with a turn for each text and status."""
-    secret = next(one["value"] for one in visitor.context.cookies() if one["name"] == COOKIE)
     with open_catalog(visitor.app.data_dir) as catalog:
-        person = catalog.accounts(SignInSettings()).person(secret)
-        assert person is not None
+        person = person_of(visitor, catalog)
         document = next(
             one for one in catalog.list_documents(person.readable) if one.document.endswith(".md")
         )

@@ -16,9 +16,10 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import BrowserContext, FilePayload, Page
 
-from assistant.access import Role
+from assistant.access import OPERATOR, Role
 from assistant.store.catalog import open_catalog
-from evals.suites import SAMPLE
+from assistant.store.suite_types import NewCase
+from evals.suites import SAMPLE, case_to_json, load_suite
 from tests.browser.app import (
     ANSWER_MS,
     PROJECT,
@@ -31,10 +32,13 @@ from tests.browser.app import (
     environment,
     ingest,
     open_browser,
+    open_handbook,
     open_new_run,
     open_source,
     running_app,
+    select_text,
     sign_in,
+    turn_to_section,
     wait_for_reply,
     wait_until_settled,
 )
@@ -160,6 +164,77 @@ def _open_new_run(page: Page) -> None:
     open_new_run(page)
 
 
+def _open_suites(page: Page) -> None:
+    turn_to_section(page, "Suites")
+
+
+def _open_suite(page: Page) -> None:
+    _open_suites(page)
+    page.get_by_role("button", name="handbook", exact=True).click()
+    page.get_by_role("button", name="Add a question").wait_for()
+    wait_until_settled(page)
+    page.get_by_test_id("stExpander").first.locator("summary").click()
+
+
+def _write_case(page: Page) -> None:
+    """Write a question with a passage that is selected, and another selection under way."""
+    _open_suite(page)
+    page.get_by_role("button", name="Add a question").click()
+    page.get_by_label("Question", exact=True).fill("For how long is the full salary paid?")
+    page.get_by_label("Right answers, one a line").fill("ten weeks")
+    open_handbook(page, "full salary ten weeks")
+    select_text(page, "full salary")
+    page.get_by_role("button", name="Use the selection").click()
+    page.get_by_text("“full salary”").first.wait_for()
+    wait_until_settled(page)
+    select_text(page, "weeks")
+    page.get_by_text("Gold passages").first.scroll_into_view_if_needed()
+
+
+def _say_wrong(page: Page) -> None:
+    if page.get_by_text("Sent to reviewers").count():
+        return
+    page.get_by_role("radio", name="Thumbs down").first.click()
+    page.get_by_text("Something is missing").click()
+    page.get_by_role("button", name="Send to reviewers").scroll_into_view_if_needed()
+
+
+def _send_feedback(page: Page) -> None:
+    _say_wrong(page)
+    if not page.get_by_text("Sent to reviewers").count():
+        page.get_by_label("Note, if you like").fill("It does not say what expires in March.")
+        page.get_by_role("button", name="Send to reviewers").click()
+    page.get_by_text("Sent to reviewers").wait_for()
+
+
+def _open_feedback(page: Page) -> None:
+    turn_to_section(page, "Feedback")
+
+
+def _open_review(page: Page) -> None:
+    _open_feedback(page)
+    page.get_by_role("button", name=HOLIDAY[:30]).first.click()
+    write = page.get_by_role("button", name="Write it")
+    take = page.get_by_role("button", name="Take it", exact=True)
+    take.or_(write).first.wait_for()
+    if take.count():
+        take.click()
+    write.wait_for()
+
+
+def _add_suite(data_dir: Path) -> None:
+    """Add a suite with questions about the sample."""
+    cases = load_suite(SAMPLE / "suite.jsonl").cases
+    with open_catalog(data_dir) as catalog:
+        catalog.suites.add(
+            "handbook",
+            "sample",
+            OPERATOR,
+            by="Ada",
+            cases=[NewCase(values=case_to_json(case)) for case in cases],
+        )
+
+
 def _add_people(data_dir: Path) -> None:
     """Add a group that reads the sample, and a person in it."""
     with open_catalog(data_dir) as catalog:
@@ -192,12 +267,19 @@ STATES = (
     State("evaluate", path="/evaluate", mark="Evaluate"),
     State("evaluate-run", path="/evaluate", mark="Evaluate", act=_run_suite),
     State("evaluate-new-run", path="/evaluate", mark="Evaluate", act=_open_new_run),
+    State("evaluate-suites", path="/evaluate", mark="Evaluate", act=_open_suites),
+    State("evaluate-suite", path="/evaluate", mark="Evaluate", act=_open_suite),
+    State("evaluate-case", path="/evaluate", mark="Evaluate", act=_write_case),
     State("ask"),
     State("ask-answer", question=HOLIDAY),
     State("ask-source", question=HOLIDAY, act=open_source),
     State("ask-why", question=HOLIDAY, act=_open_why),
     State("ask-text-source", question=ALARM, act=_open_first),
     State("ask-abstention", question=OFF_TOPIC),
+    State("ask-feedback", question=HOLIDAY, act=_say_wrong),
+    State("ask-feedback-sent", question=HOLIDAY, act=_send_feedback),
+    State("evaluate-feedback", path="/evaluate", mark="Evaluate", act=_open_feedback),
+    State("evaluate-review", path="/evaluate", mark="Evaluate", act=_open_review),
     State("people", path="/people", mark="Name to sign in with"),
     State("people-link", path="/people", mark="People", act=_new_link),
     State("people-groups", path="/people", mark="People", act=partial(_open_tab, "Groups")),
@@ -230,6 +312,7 @@ def main() -> int:
             context = browser.new_context()
             sign_in(context, app, "Ada")
             _add_people(data_dir)
+            _add_suite(data_dir)
             problems = _take_all(app, context)
             stranger = browser.new_context()
             problems += _take_all(app, stranger, FOR_STRANGERS)

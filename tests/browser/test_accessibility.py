@@ -7,7 +7,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
-from tests.browser.app import chips, open_new_run, open_source, wait_until_settled
+from tests.browser.app import chips, open_new_run, open_source, turn_to_section, wait_until_settled
 from tests.browser.conftest import Asked, Visitor
 from tests.browser.hostile import seed
 from ui.web.theme import colours
@@ -87,13 +87,13 @@ class TestOtherPages:
         assert violations(page) == []
         # On its tinted ground axe-core does not judge the text of what is chosen.
         text = "#{:02x}{:02x}{:02x}".format
-        for chosen in (
-            page.get_by_role("tab", selected=True),
-            page.get_by_role("radio", checked=True).first,
-        ):
-            shown = chosen.locator("p").evaluate("one => getComputedStyle(one).color")
+        chosen = page.get_by_role("radio", checked=True)
+        for number in range(chosen.count()):
+            shown = chosen.nth(number).locator("p").evaluate("one => getComputedStyle(one).color")
             colour = text(*map(int, re.findall(r"\d+", shown)[:3]))
             assert colour == colours("blueTextColor")[scheme == "dark"]
-        page.get_by_role("tab", name="Your own suites").click()
-        page.get_by_text("A suite, .jsonl or .csv").wait_for()
+        turn_to_section(page, "Suites")
+        page.get_by_text("Add a suite").wait_for()
+        assert violations(page) == []
+        turn_to_section(page, "Feedback")
         assert violations(page) == []

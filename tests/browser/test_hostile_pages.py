@@ -13,11 +13,12 @@ from playwright.sync_api import Browser, FilePayload, Page, expect
 
 from assistant.access import OPERATOR, Role
 from assistant.store.catalog import open_catalog
+from assistant.store.review_types import Problem
+from assistant.store.suite_types import NewCase
 from assistant.store.types import PublishBatch
 from assistant.store.writer import open_writer
 from evals.runs import Plan, start_run
-from evals.suite_files import SuiteFiles
-from evals.suites import SAMPLE, Case, Evidence, Suite
+from evals.suites import SAMPLE, Case, Evidence, Suite, case_to_json
 from ingest.uploads import upload_name
 from tests.assistant.corpora import batch, content
 from tests.browser.app import (
@@ -26,8 +27,10 @@ from tests.browser.app import (
     ask,
     chips,
     environment,
+    import_suite,
     ingest,
     running_app,
+    turn_to_section,
     wait_for_reply,
     wait_until_settled,
 )
@@ -40,11 +43,12 @@ from tests.browser.hostile import (
     folded,
     listening,
     payloads,
+    person_of,
     seed_turns,
     shown,
     stored_reply,
 )
-from ui.measuring import run_subject, suites_root
+from ui.measuring import run_subject
 from ui.settings import load_settings
 from ui.web.access_rules import UPLOADS_PATH
 from ui.web.components.document_list import NAME_CHARS
@@ -57,8 +61,8 @@ FAKES = {
     "PLINTH_ANSWER__MIN_CONFIDENCE": "0.0",
     "PLINTH_ANSWER__KEPT_REPLY_BYTES": "0",
 }
-SUITE_NAME = "![x](y) <img src=x onerror=alert(6)> `$z$` _a_.jsonl"
-"""Suites are files: their names hold neither slashes nor colons."""
+SUITE_NAME = "![x](y) <img src=x onerror=alert(6)> `$z$` _a_"
+"""Runs have files of its name, so that it holds neither slashes nor colons."""
 PDF_NAME = "<img src=x onerror=alert(7)> ![x](y).pdf"
 UNFOLD = """() => {
     for (const one of document.querySelectorAll('details:not([open])'))
@@ -137,10 +141,10 @@ def _add_runs(data_dir: Any, texts: Sequence[str]) -> None:
         )
         for number, text in enumerate(texts)
     )
-    suite = Suite(name=SUITE_NAME.removesuffix(".jsonl"), sha256="0" * 64, cases=cases)
-    lines = b'{"id": "1", "question": "Where?", "answerable": false}\n'
-    SuiteFiles(suites_root(data_dir)).keep(SUITE_NAME, lines)
+    suite = Suite(name=SUITE_NAME, sha256="0" * 64, cases=cases)
     with open_catalog(data_dir) as catalog:
+        stored = [NewCase(values=case_to_json(case)) for case in cases]
+        catalog.suites.add(SUITE_NAME, texts[0], OPERATOR, by=texts[0], cases=stored)
         document = next(
             one for one in catalog.list_documents(OPERATOR) if one.document.endswith(".md")
         )
@@ -306,8 +310,7 @@ def test_evaluations(site: Site, browser: Browser, role: Role) -> None:
     with visit(site.app, browser, role=role, groups=site.texts[:1]) as visitor:
         page = on_page(visitor, "/evaluate", "Evaluate")
         page.get_by_role("heading", name="Runs").wait_for()
-        name = SUITE_NAME.removesuffix(".jsonl")
-        assert_shows(page, [name])
+        assert_shows(page, [SUITE_NAME])
         assert_inert(page, site.listener)
         page.get_by_text(f"All ({len(site.texts)})", exact=True).click()
         page.get_by_text(f"1 to 10 of {len(site.texts)}").wait_for()
@@ -324,26 +327,53 @@ def test_evaluations(site: Site, browser: Browser, role: Role) -> None:
             assert seen.count(folded(text)) >= 8, (text, seen)
         assert f"ValueError: {folded(site.texts[0])}" in seen
 
-        turn_to(page, "Your own suites")
-        assert_shows(page, [SUITE_NAME])
-        page.get_by_role("button", name="Delete", exact=True).click()
-        assert_shows(page, [f"Delete {SUITE_NAME} for good?"])
+        turn_to_section(page, "Suites")
+        assert_shows(page, [SUITE_NAME, site.texts[0]])
+        assert_inert(page, site.listener)
+        page.locator("[class*='st-key-suite-'] button").first.click()
+        page.get_by_role("button", name="Add a question").wait_for()
+        page.get_by_role("button", name="Delete", exact=True).first.click()
+        assert_shows(page, [f"Delete {SUITE_NAME} with all its versions?"])
         page.keyboard.press("Escape")
+        unfold_all(page)
+        assert_inert(page, site.listener)
+        seen = shown(page.get_by_test_id("stMain"))
+        for text in site.texts[:20]:  # of one page: question, answer, fact, evidence, quote, tag
+            assert seen.count(folded(text)) >= 6, (text, seen)
+        page.get_by_role("button", name="Edit", exact=True).first.click()
+        page.get_by_role("button", name="Save").wait_for()
+        assert_shows(page, [f"“{site.texts[0]}”"])
+        assert_inert(page, site.listener)
+        page.get_by_role("button", name="Cancel").click()
+        page.get_by_role("button", name="Suites", exact=True).click()
         hostile = site.texts[4].replace("/", "") + ".csv"
-        page.locator("input[type=file]").set_input_files(
-            [FilePayload(name=hostile, mimeType="text/csv", buffer=b"question\n")]
-        )
-        page.get_by_text("cannot be kept").wait_for()
-        assert_shows(page, [hostile])
+        import_suite(page, FilePayload(name=hostile, mimeType="text/csv", buffer=b"question\n"))
+        page.get_by_text("cannot be called").wait_for()
+        assert_shows(page, [hostile.removesuffix(".csv")])
         assert_inert(page, site.listener)
-        turn_to(page, "Ask questions")
-        page.get_by_label("Suite", exact=True).click()
-        assert_shows(page.get_by_role("listbox"), [SUITE_NAME])
-        page.get_by_role("option", name=SUITE_NAME).click()
-        page.get_by_role("button", name="Ask 1 question").click()
-        page.get_by_role("heading", name=re.compile(r"[01] of 1 right")).wait_for()
-        assert_shows(page, [name])
+
+
+def test_feedback(site: Site, browser: Browser) -> None:
+    with visit(site.app, browser, role=Role.EVALUATOR, groups=site.texts[:1]) as visitor:
+        paths = [seed_turns(visitor, [(text, "answered")]) for text in site.texts]
+        with open_catalog(site.app.data_dir) as catalog:
+            owner = person_of(visitor, catalog).owner
+            for path, text in zip(paths, site.texts, strict=True):
+                key = path.rpartition("=")[2]
+                (turn,) = catalog.conversations.turns(key, owner, OPERATOR)
+                catalog.reviews.send(turn.turn_id, owner, Problem.MISSING, text, by=text)
+        page = on_page(visitor, "/evaluate", "Evaluate")
+        turn_to_section(page, "Feedback")
         assert_inert(page, site.listener)
+        for number, text in enumerate(site.texts):
+            page.locator("[class*='st-key-review-'] button").nth(number).click()
+            page.get_by_role("button", name="Take it").wait_for()
+            # Question, how it was understood, sentence and item, citation, note.
+            assert shown(page.get_by_test_id("stMain")).count(folded(text)) >= 6
+            assert_inert(page, site.listener)
+            page.get_by_role("button", name="All feedback").click()
+            page.get_by_role("button", name="Take it").wait_for(state="detached")
+            wait_until_settled(page)
 
 
 def test_people(site: Site, browser: Browser) -> None:

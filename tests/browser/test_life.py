@@ -16,8 +16,9 @@ from tests.browser.app import (
     ask,
     choose_files,
     environment,
-    open_new_run,
+    import_suite,
     running_app,
+    turn_to_section,
     wait_for_reply,
     wait_until_settled,
 )
@@ -96,11 +97,13 @@ def log(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> str:
             numbers += ERROR_ID.findall(reply.text())
 
             page.goto(f"{app.url}/evaluate")
-            page.get_by_role("tab", name="Your own suites").click()
-            page.locator("input[type=file]").set_input_files([SUITE])
-            page.get_by_text("animals.csv is ready").wait_for()
-            page.get_by_role("tab", name="Ask questions").click()
-            open_new_run(page).click()
+            page.get_by_text("A suite is a list of questions").wait_for()
+            turn_to_section(page, "Suites")
+            import_suite(page, SUITE)
+            page.get_by_text("animals is ready").wait_for()
+            page.get_by_role("button", name="animals", exact=True).click()
+            page.get_by_role("button", name="Ask it").click()
+            page.get_by_role("button", name="Ask 2 questions").click()
             page.get_by_role("heading", name=re.compile("of 2 right, 1 unscored")).wait_for()
             wait_until_settled(page)
             assert QUESTION not in page.url

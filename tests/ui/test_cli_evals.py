@@ -163,7 +163,7 @@ def test_eval_export_writes_files_that_an_earlier_plinth_would_have_kept(
 @pytest.mark.parametrize(
     ("args", "exit_code", "problem"),
     [
-        (("run", "nothing"), 1, "no suite 'nothing'"),
+        (("run", "nothing"), 1, "no suite is called 'nothing'"),
         (("run", "sample", "--gate", "beauty>=1"), 2, "no known metric"),
         (("run", "sample", "--sample", "0"), 2, "--sample"),
         (("report", "2001"), 1, "no run is named '2001'"),

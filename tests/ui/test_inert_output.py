@@ -18,10 +18,11 @@ from markdown_it import MarkdownIt
 
 from assistant.access import OPERATOR
 from assistant.store.catalog import open_catalog
+from assistant.store.suite_types import NewCase
 from assistant.store.types import AuditAction, RejectionPut
 from assistant.store.writer import open_writer
 from evals.runs import Plan, start_run
-from evals.suites import Case, Suite
+from evals.suites import Case, Suite, case_to_json
 from tests.assistant.corpora import batch, content, sha256
 from tests.ui.conftest import Plinth
 from tests.ui.test_static_rules import sources
@@ -35,6 +36,8 @@ HOSTILE = "\x1b]0;owned\x07\x1b[2J\x9b31m\u202egnp.\u2066 =1+1\t\u200b\x7f"
 QUESTION = f"What is the code of the valve? {HOSTILE}"
 DOCUMENT = f"valve {HOSTILE}.md"
 COLLECTION = "=plant"
+STORED = "=stored"
+"""A suite of that collection."""
 ANSWERED = f"The code of the valve is 4711 {HOSTILE}."
 WRITES = {
     "ui/cli/terminal.py": "the one place",
@@ -122,6 +125,14 @@ def hostile(plinth: Plinth, data_dir: Path) -> Plinth:
     with open_catalog(data_dir) as catalog:
         catalog.audit.note(f"who {HOSTILE}", AuditAction.OPENED, HOSTILE, what=HOSTILE)
     case = Case(id=HOSTILE, question=HOSTILE, answerable=True, answers=(HOSTILE,))
+    with open_catalog(data_dir) as catalog:
+        catalog.suites.add(
+            STORED,
+            COLLECTION,
+            OPERATOR,
+            by=f"who {HOSTILE}",
+            cases=[NewCase(values=case_to_json(case))],
+        )
     suite = Suite(name="=suite \u202egnp", sha256="0" * 64, cases=(case,))
 
     def fail(_case: Case) -> dict[str, Any]:
@@ -147,6 +158,7 @@ READING: dict[str, list[list[str]]] = {
     "audit": [[]],
     "eval list": [[]],
     "eval report": [["2"]],
+    "eval suites list": [[]],
     "models list": [[]],
 }
 """Arguments of what prints a result; each is tried as text and as JSON."""
@@ -180,6 +192,9 @@ WRITING: dict[str, list[str]] = {
     "eval sweep": ["sample", "--try", HOSTILE],
     "eval calibrate": [HOSTILE],
     "eval export": ["2", HOSTILE],
+    "eval suites import": [HOSTILE, "--collection", COLLECTION],
+    "eval suites export": [STORED],
+    "eval suites delete": [HOSTILE, "--yes"],
     "models import": [HOSTILE, HOSTILE],
     "models verify": [HOSTILE],
     "models fit": [HOSTILE],
@@ -200,13 +215,13 @@ SERVERS = {"serve", "work"}
 
 def leaves(app: typer.Typer) -> set[str]:
     """Return the names of all commands."""
-    names = {str(one.name) for one in app.registered_commands}
+    names = {
+        one.name or (one.callback.__name__ if one.callback else "")
+        for one in app.registered_commands
+    }
     for group in app.registered_groups:
-        inner = group.typer_instance
-        assert inner is not None
-        for one in inner.registered_commands:
-            name = one.name or (one.callback.__name__ if one.callback else "")
-            names.add(f"{group.name} {name}")
+        assert group.typer_instance is not None
+        names |= {f"{group.name} {name}" for name in leaves(group.typer_instance)}
     return names
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,6 +12,8 @@ import typer
 
 from ui.cli.measure import Asked, measure
 from ui.cli.options import DataDir, Json
+from ui.cli.suites import app as suites_app
+from ui.cli.suites import open_suites, suite_json
 from ui.cli.terminal import note, print_json, say
 from ui.settings import load_settings
 
@@ -19,14 +21,15 @@ if TYPE_CHECKING:
     from evals.calibration import Fit
     from evals.report import Report
     from evals.runs import Progress
-    from evals.suites import Suite
 
 app = typer.Typer(help="Measure answers, citations and abstentions with gold questions.")
+app.add_typer(suites_app, name="suites")
 
 EXIT_GATE_MISSED = 3
 NOTES_PER_RUN = 20
 """Lines of progress where stderr is no terminal."""
 
+SUITE_HELP = "`sample`, a .jsonl or .csv file, or a suite of the catalog."
 Html = Annotated[
     Path | None,
     typer.Option(metavar="FILE", help="Also write one HTML file that needs no other."),
@@ -36,9 +39,7 @@ Html = Annotated[
 @app.command("run")
 def run_suites(
     data_dir: DataDir,
-    suites: Annotated[
-        list[str], typer.Argument(metavar="SUITE…", help="`sample`, or a .jsonl or .csv file.")
-    ],
+    suites: Annotated[list[str], typer.Argument(metavar="SUITE…", help=SUITE_HELP)],
     tag: Annotated[str | None, typer.Option(help="Ask only cases with this tag.")] = None,
     sample: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="Ask N cases drawn from each suite.")
@@ -70,7 +71,9 @@ def run_suites(
         bounds = [parse_gate(gate) for gate in gates or ()]
     except GateError as error:
         raise typer.BadParameter(str(error)) from error
-    asked = Asked(suites=_suites(suites), tag=tag, sample=sample, seed=seed, gates=gates or ())
+    asked = Asked(
+        suites=open_suites(data_dir, suites), tag=tag, sample=sample, seed=seed, gates=gates or ()
+    )
     settings = load_settings(data_dir)
     with open_catalog(data_dir) as catalog:
         for bound in bounds:
@@ -97,7 +100,7 @@ def calibrate(
     data_dir: DataDir,
     suites: Annotated[
         list[str] | None,
-        typer.Argument(metavar="SUITE…", help="`sample`, or a .jsonl or .csv file."),
+        typer.Argument(metavar="SUITE…", help=SUITE_HELP),
     ] = None,
     most_wrong: Annotated[
         float,
@@ -149,7 +152,7 @@ def _fit(data_dir: Path, names: list[str], most_wrong: float, sample: int | None
     from assistant.store.catalog import open_catalog
     from evals.calibration import fit, labelled
 
-    asked = Asked(suites=_suites(names), sample=sample, seed=seed)
+    asked = Asked(suites=open_suites(data_dir, names), sample=sample, seed=seed)
     settings = load_settings(data_dir)
     settings = settings.model_copy(
         update={"answer": settings.answer.model_copy(update={"min_confidence": 0.0})}
@@ -180,9 +183,7 @@ def _fit(data_dir: Path, names: list[str], most_wrong: float, sample: int | None
 @app.command("sweep")
 def sweep(
     data_dir: DataDir,
-    suites: Annotated[
-        list[str], typer.Argument(metavar="SUITE…", help="`sample`, or a .jsonl or .csv file.")
-    ],
+    suites: Annotated[list[str], typer.Argument(metavar="SUITE…", help=SUITE_HELP)],
     choices: Annotated[
         list[str],
         typer.Option(
@@ -210,7 +211,7 @@ def sweep(
 
     results = run_sweep(
         data_dir,
-        _suites(suites),
+        open_suites(data_dir, suites),
         choices,
         sample=sample,
         seed=seed,
@@ -255,16 +256,18 @@ def compare(
 
 @app.command("list")
 def list_all(data_dir: DataDir, as_json: Json = False) -> None:
-    """List the shipped suites and the runs of this data dir, oldest first.
+    """List the suites that can be asked and the runs of this data dir, oldest first.
 
     Example: plinth eval list
     """
+    from assistant.access import OPERATOR
     from assistant.store.catalog import open_catalog
     from evals.runs import list_runs
     from evals.suites import SAMPLE
 
     with open_catalog(data_dir) as catalog:
         runs = list_runs(catalog.runs)
+        stored = catalog.suites.list(OPERATOR)
     if as_json:
         listed = [
             {
@@ -275,9 +278,12 @@ def list_all(data_dir: DataDir, as_json: Json = False) -> None:
             }
             for run in runs
         ]
-        print_json({"suites": [SAMPLE.name], "runs": listed})
+        named = [SAMPLE.name, *(one.full_name for one in stored)]
+        print_json({"suites": named, "stored": list(map(suite_json, stored)), "runs": listed})
         return
     say(f"shipped suite: {SAMPLE.name}")
+    for one in stored:
+        say(f"suite: {one.full_name}, version {one.latest.ordinal}, {one.latest.n_cases:,} cases")
     for run in runs:
         state = "finished" if run.finished else "stopped; the same command continues it"
         say(f"{run.id}  {', '.join(run.plan['suites'])}  {state}")
@@ -324,12 +330,6 @@ def export(
     with open_catalog(data_dir) as catalog:
         export_run(find_run(catalog.runs, run_id), folder)
     note(f"written: {folder}")
-
-
-def _suites(names: Sequence[str]) -> tuple[Suite, ...]:
-    from evals.suites import find_suite, load_suite
-
-    return tuple(load_suite(find_suite(name)) for name in names)
 
 
 def _progress_notes() -> Callable[[Progress], None]:

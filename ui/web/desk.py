@@ -23,6 +23,8 @@ from ui.web.services.hidden_texts import HiddenTexts
 from ui.web.services.intake import Intake
 from ui.web.services.monitoring import Monitoring
 from ui.web.services.people import PeopleOffice
+from ui.web.services.reviews import ReviewDesk
+from ui.web.services.suites import OwnSuites
 
 if TYPE_CHECKING:
     from assistant.warming import WarmingProgress
@@ -100,7 +102,7 @@ class Desk:
     def conversations(self, who: Who) -> OwnConversations:
         """One's own conversations."""
         catalog = self._resources.catalog
-        return OwnConversations(who, catalog.conversations, catalog.audit)
+        return OwnConversations(who, catalog.conversations, catalog.reviews, catalog.audit)
 
     @service(Action.ASK)
     def answers(self, who: Who) -> Answers:
@@ -145,8 +147,18 @@ class Desk:
         return warmer.result().progress if warmer.done() else None
 
     @service(Action.EVALUATE)
+    def suites(self, who: Who) -> OwnSuites:
+        """Gold questions."""
+        return OwnSuites(who, self._resources.catalog, self._resources.evaluations.suites)
+
+    @service(Action.REVIEW)
+    def reviews(self, who: Who) -> ReviewDesk:
+        """Feedback on answers."""
+        return ReviewDesk(who, self._resources.catalog.reviews)
+
+    @service(Action.EVALUATE)
     def evaluations(self, who: Who) -> OwnEvaluations:
-        """Runs and suites."""
+        """Runs."""
         return OwnEvaluations(who, self._resources.evaluations, self._resources.catalog)
 
     @service(Action.MANAGE_PEOPLE)

@@ -23,6 +23,9 @@ from ui.web.desk import Desk, SignedOutError
 
 CONVERSATION = "conversation"
 """Name, in the page's address, of the conversation it shows."""
+SECTION = "evaluate-section"
+"""Key of the choice of a section of the page Evaluate."""
+RUNS, SUITES, FEEDBACK = "Runs", "Suites", "Feedback"
 _STATE = "plinth_ask"
 _DOCUMENTS = "plinth_documents"
 _EVALUATE = "plinth_evaluate"
@@ -108,20 +111,20 @@ class EvaluateState:
     """Of the cases shown."""
     shows_all_runs: bool = False
     suite: str | None = None
-    """The suite that is chosen, by its name."""
+    """The suite that is chosen, by its full name."""
+    is_asking: bool = False
+    """Whether what begins a run is unfolded, since a suite was chosen elsewhere."""
     error: str | None = None
     """Why no run was started."""
-    suite_notice: str | None = None
-    """What became of the last upload or deletion of a suite."""
-    suite_error: str | None = None
-    """Why there was none."""
-    n_uploads: int = 0
-    """Gives the upload box a new key each time, so that it is empty again."""
 
     def show(self, run_id: str | None) -> None:
-        """Turn to another run, and away from what was said about suites."""
+        """Turn to another run."""
         self.run_id, self.page_index = run_id, 0
-        self.suite_error = self.suite_notice = None
+
+    def ask_suite(self, name: str) -> None:
+        """Turn to the runs, with a suite chosen for a new one."""
+        self.suite, self.is_asking = name, True
+        st.session_state[SECTION] = RUNS
 
     def show_all_runs(self) -> None:
         """List all runs, not only the latest."""

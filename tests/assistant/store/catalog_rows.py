@@ -134,6 +134,53 @@ def _turn(number: int, **values: Any) -> Row:
     }
 
 
+def _suite(number: int, **values: Any) -> Row:
+    row = {"id": number, "collection_id": 1, "name": "Words", "key": "words"}
+    return {**row, "page_tolerance": 1, **values}
+
+
+def _suite_case(number: int, **values: Any) -> Row:
+    return {
+        "id": number,
+        "suite_id": 1,
+        "key": "Ωραία",
+        "position": 0,
+        "since": 1,
+        "until": None,
+        "line": {
+            "id": "Ωραία",
+            "question": "Which words?",
+            "answerable": True,
+            "answers": ["old"],
+            "facts": [],
+            "evidence": [{"document": "guide.txt", "page": 1, "quote": "Old words."}],
+            "tags": [],
+            "history": [],
+        },
+        "document_ids": ["d1"],
+        "review_id": 1,
+        **values,
+    }
+
+
+def _review(number: int, **values: Any) -> Row:
+    return {
+        "id": number,
+        "turn_id": 1,
+        "problem": "missing",
+        "sent_at": AT,
+        "taken_by": "bob",
+        "taken_at": AT,
+        "closed_by": "bob",
+        "closed_at": AT,
+        "outcome": "case",
+        "reason": "",
+        "suite_id": 1,
+        "case_key": "Ωραία",
+        **values,
+    }
+
+
 ROWS: dict[str, list[Row]] = {
     "collections": [{"id": 1, "name": "docs"}, {"id": 2, "name": "board"}],
     "groups": [{"id": 1, "name": "staff"}, {"id": 2, "name": "board"}],
@@ -272,9 +319,34 @@ ROWS: dict[str, list[Row]] = {
             "is_tidied": True,  # in earlier schemas
         }
     ],
+    "suites": [_suite(1)],
+    "suite_versions": [
+        {
+            "suite_id": 1,
+            "ordinal": number,
+            "sha256": "f" * 64,
+            "n_cases": 1,
+            "saved_by": "bob",
+            "saved_at": AT,
+            "change": "case 'Ωραία' changed",
+            "has_lost": number == 1,
+        }
+        for number in (1, 2)
+    ],
+    "suite_cases": [
+        _suite_case(1, until=2, review_id=None),
+        _suite_case(2, since=2, document_ids=[None]),
+    ],
+    "reviews": [
+        _review(1),
+        _review(2, turn_id=None, outcome="dismissed", suite_id=None, reason="Ωραία"),
+    ],
 }
 
 SPENT: dict[str, Row] = {
+    "suites": _suite(90, name="gone", key="gone"),
+    "suite_cases": _suite_case(90),
+    "reviews": _review(90, turn_id=None),
     "collections": {"id": 90, "name": "gone"},
     "users": _user(90, "Gone", "gone", "employee"),
     "contents": _content(90),

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import threading
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +15,8 @@ from assistant.store.rows import RunCaseRow, RunRow
 from assistant.store.writer import open_writer
 from assistant.types import Support
 from evals.runs import Plan, list_runs, start_run
+from evals.stored_suites import import_suite, open_suite
+from evals.suites import Suite, parse_suite
 from ui.web.components.run_list import N_SHOWN
 from ui.web.desk import Desk
 from ui.web.resources import Resources
@@ -34,9 +37,25 @@ def _script() -> None:
     evaluate.draw()
 
 
+def keep(opened: Resources, name: str, text: str) -> None:
+    """Import a suite file into the collection of the documents."""
+    import_suite(
+        opened.catalog.suites,
+        parse_suite(text.encode(), Path(name)),
+        OPERATOR,
+        name=Path(name).stem,
+        collection="documents",
+        by="test",
+    )
+
+
+def load(opened: Resources, name: str) -> Suite:
+    return open_suite(name, opened.catalog.suites, OPERATOR)
+
+
 @pytest.fixture
 def app(opened: Resources, desk: Desk) -> AppTest:
-    opened.evaluations.suites.keep("own.csv", CSV.encode())
+    keep(opened, "own.csv", CSV)
     return AppTest.from_function(_script, default_timeout=END_S)
 
 
@@ -48,7 +67,7 @@ def settle(app: AppTest) -> AppTest:
     return app.run()
 
 
-def ask(app: AppTest, suite: str = "own.csv") -> AppTest:
+def ask(app: AppTest, suite: str = "documents/own") -> AppTest:
     app.run()
     app.selectbox[0].set_value(suite).run()
     button(app, "Ask ").click().run()
@@ -96,30 +115,15 @@ def test_beginning_a_run_is_in_sight_only_before_the_first(app: AppTest) -> None
     assert "Ask 5 questions" in labels(app)
     ask(app)
     assert not new_run(app).proto.expanded
-    assert [one.label for one in new_run(app).tabs] == ["Ask questions", "Your own suites"]
     assert "Ask 4 questions" in [one.label for one in new_run(app).button]
     assert "A suite is a list of questions" not in texts(app)
-
-
-def test_box_that_begins_a_run_is_open_as_long_as_it_has_news(app: AppTest) -> None:
-    ask(app)
-    app.file_uploader[0].set_value(("new.csv", CSV.encode(), "text/csv")).run()
-    assert new_run(app).proto.expanded
-    assert "new\\.csv is ready\\: 4 questions" in new_run(app).success[0].value
-    assert app.selectbox[0].value == "new.csv"
-    app.file_uploader[0].set_value(("bad.jsonl", b"{}\n{", "text/plain")).run()
-    assert new_run(app).proto.expanded
-    assert "Field required" in new_run(app).error[0].value
-    next(one for one in app.button if one.key and one.key.startswith("run-")).click().run()
-    assert not new_run(app).proto.expanded
-    assert not app.error
 
 
 def test_suite_that_asks_about_missing_documents_says_so(app: AppTest) -> None:
     app.run()
     assert "of the documents that this suite asks about are not in the corpus" in texts(app)
     assert "and 10 more" in texts(app)
-    app.selectbox[0].set_value("own.csv").run()
+    app.selectbox[0].set_value("documents/own").run()
     assert "not in the corpus" not in texts(app)
 
 
@@ -212,8 +216,8 @@ def test_case_shows_its_earlier_turns_tags_facts_and_how_it_was_understood(
             {"role": "assistant", "content": "25 days."},
         ],
     }
-    opened.evaluations.suites.keep("facts.jsonl", json.dumps(case).encode())
-    ask(app, "facts.jsonl")
+    keep(opened, "facts.jsonl", json.dumps(case))
+    ask(app, "documents/facts")
     shown = texts(app).replace("\\", "")
     assert "assistant: 25 days." in shown
     assert "Case follow-up · follow-up" in shown
@@ -250,9 +254,9 @@ def test_text_of_a_deleted_document_is_not_shown(app: AppTest, opened: Resources
 
 def test_many_cases_come_in_pages(app: AppTest, opened: Resources) -> None:
     rows = [f"What is the hotel limit {n}?,{n}99 pounds,travel.md," for n in range(1, 13)]
-    opened.evaluations.suites.keep("many.csv", "\n".join([CSV.splitlines()[0], *rows]).encode())
+    keep(opened, "many.csv", "\n".join([CSV.splitlines()[0], *rows]))
     app.run()
-    app.selectbox[0].set_value("many.csv").run()
+    app.selectbox[0].set_value("documents/many").run()
     (sizes,) = [one for one in app.button_group if one.label == "Questions"]
     sizes.set_value(12).run()
     button(app, "Ask 12 questions").click().run()
@@ -287,7 +291,7 @@ def test_run_under_way_is_seen_by_every_tab_and_stops(
     real = opened.engine.result().ask
     monkeypatch.setattr("assistant.engine.Engine.ask", lambda _, *a, **o: waiting.ask(*a, **o))
     app.run()
-    app.selectbox[0].set_value("own.csv").run()
+    app.selectbox[0].set_value("documents/own").run()
     button(app, "Ask 4 questions").click().run()
     assert waiting.is_asked.wait(END_S)
     other = AppTest.from_function(_script, default_timeout=END_S).run()
@@ -315,8 +319,8 @@ def test_a_second_start_of_the_same_is_refused_and_another_run_takes_turns(
     waiting = Waiting()
     monkeypatch.setattr("assistant.engine.Engine.ask", lambda _, *a, **o: waiting.ask(*a, **o))
     app.run()
-    app.selectbox[0].set_value("own.csv").run()
-    opened.evaluations.start(opened.evaluations.suites.load("own.csv"), OPERATOR, sample=None)
+    app.selectbox[0].set_value("own").run()
+    opened.evaluations.start(load(opened, "own"), OPERATOR, sample=None)
     assert waiting.is_asked.wait(END_S)
     button(app, "Ask ").click().run()
     assert "this evaluation is under way already; wait" in texts(app)
@@ -342,10 +346,9 @@ def test_figures_of_changed_documents_are_marked(app: AppTest, opened: Resources
 
 
 def test_run_of_several_suites_shows_one_at_a_time(app: AppTest, opened: Resources) -> None:
-    suites = opened.evaluations.suites
-    suites.keep("second.csv", CSV.replace("999", "120").encode())
+    keep(opened, "second.csv", CSV.replace("999", "120"))
     plan = Plan(
-        suites=(suites.load("own.csv"), suites.load("second.csv")),
+        suites=(load(opened, "own"), load(opened, "second")),
         subject=opened.evaluations.subject(OPERATOR),
     )
     opened.evaluations.resume(start_run(opened.catalog.runs, plan).id, OPERATOR)
@@ -360,8 +363,7 @@ def test_stopped_run_of_other_documents_cannot_be_continued(
 ) -> None:
     waiting = Waiting()
     monkeypatch.setattr("assistant.engine.Engine.ask", lambda _, *a, **o: waiting.ask(*a, **o))
-    suite = opened.evaluations.suites.load("own.csv")
-    run_id = opened.evaluations.start(suite, OPERATOR, sample=None)
+    run_id = opened.evaluations.start(load(opened, "own"), OPERATOR, sample=None)
     assert waiting.is_asked.wait(END_S)
     opened.evaluations.stop(run_id)
     settle(app)
@@ -386,42 +388,6 @@ def test_models_that_cannot_be_loaded_are_an_error_that_can_be_dismissed(
     assert "The evaluation ended early" not in texts(app)
 
 
-def test_upload_is_kept_chosen_and_deleted_with_confirmation(
-    app: AppTest, opened: Resources
-) -> None:
-    app.run()
-    app.file_uploader[0].set_value(("new.csv", CSV.encode(), "text/csv")).run()
-    assert not app.exception
-    assert "new\\.csv is ready\\: 4 questions" in texts(app)
-    assert app.selectbox[0].value == "new.csv"
-    next(one for one in app.button if one.key == "suite-delete-new.csv").click().run()
-    assert opened.evaluations.suites.names() == ("own.csv",)
-    assert "was deleted" in texts(app)
-    assert app.selectbox[0].value == "sample"
-
-
-def test_invalid_upload_says_file_and_line(app: AppTest, opened: Resources) -> None:
-    app.run()
-    app.file_uploader[0].set_value(("bad.jsonl", b"{}\n{", "text/plain")).run()
-    assert "bad.jsonl, line 1: id: Field required" in texts(app).replace("\\", "")
-    assert opened.evaluations.suites.names() == ("own.csv",)
-
-
-def test_suite_that_was_deleted_in_another_tab_says_so(app: AppTest, opened: Resources) -> None:
-    app.run()
-    opened.evaluations.suites.delete("own.csv")
-    next(one for one in app.button if one.key == "suite-delete-own.csv").click().run()
-    assert "no suite 'own.csv' is kept" in texts(app).replace("\\", "")
-
-
-def test_suite_file_that_was_damaged_is_an_error(app: AppTest, opened: Resources) -> None:
-    (opened.data_dir / "evals" / "suites" / "own.csv").write_text("nonsense", encoding="utf-8")
-    app.run()
-    app.selectbox[0].set_value("own.csv").run()
-    assert not app.exception
-    assert "columns are" in texts(app)
-
-
 def test_a_damaged_run_is_an_error_not_a_crash(app: AppTest, opened: Resources) -> None:
     ask(app)
     (run,) = list_runs(opened.catalog.runs)
@@ -436,7 +402,7 @@ def test_a_damaged_run_is_an_error_not_a_crash(app: AppTest, opened: Resources) 
 
 def test_long_lists_of_runs_are_folded(app: AppTest, opened: Resources) -> None:
     for _ in range(N_SHOWN + 1):
-        opened.evaluations.start(opened.evaluations.suites.load("own.csv"), OPERATOR, sample=1)
+        opened.evaluations.start(load(opened, "own"), OPERATOR, sample=1)
         settle(app)
     listed = [one for one in app.button if one.key and one.key.startswith("run-")]
     assert len(listed) == N_SHOWN

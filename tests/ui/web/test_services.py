@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import threading
+from pathlib import Path
 
 import anyio
 import pytest
@@ -13,6 +14,7 @@ from assistant.errors import AssistantError, QuestionCancelledError, UnknownName
 from assistant.events import BestEvidence, Listener
 from assistant.store.types import AuditAction
 from assistant.types import ChunkId, Citation, DocumentId, Span, Version
+from evals.suites import parse_suite
 from tests.ui.web.conftest import SignIn
 from tests.waiting import wait_until
 from ui.web.desk import Desk
@@ -20,6 +22,7 @@ from ui.web.resources import Resources
 from ui.web.services.audit import COLUMNS
 
 CSV = b"question,answer,document,page\nHow many days of annual leave?,25 days,leave.md,\n"
+SUITE = parse_suite(CSV, Path("own.csv"))
 END_S = 60
 
 
@@ -75,27 +78,16 @@ def test_files_come_into_ones_own_batches_only(desk: Desk, sign_in: SignIn) -> N
     assert [one.document for one in desk.intake.files(job_id)] == ["a.txt"]
 
 
-def test_suites_are_kept_and_deleted_on_the_record(opened: Resources, desk: Desk) -> None:
-    desk.evaluations.keep_suite("own.csv", CSV)
-    assert desk.evaluations.suite_names() == ("own.csv",)
-    desk.evaluations.delete_suite("own.csv")
-    changes = opened.catalog.audit.entries(action=AuditAction.SUITE_CHANGED, limit=9)
-    assert [(one.subject, one.details["kept"]) for one in changes] == [
-        ("own.csv", False),
-        ("own.csv", True),
-    ]
-
-
 def test_runs_are_shown_to_who_reads_all_that_they_saw(
     opened: Resources, desk: Desk, sign_in: SignIn
 ) -> None:
     evaluations = desk.evaluations
-    run_id = evaluations.start(evaluations.keep_suite("own.csv", CSV), sample=None)
+    run_id = evaluations.start(SUITE, sample=None)
     _join()
     assert [one.id for one in evaluations.runs()] == [run_id]
     evaluator = sign_in("eve", Role.EVALUATOR)
     assert evaluator.evaluations.runs() == []
-    own = evaluator.evaluations.start(evaluator.evaluations.load_suite("own.csv"), sample=None)
+    own = evaluator.evaluations.start(SUITE, sample=None)
     _join()
     assert [one.id for one in evaluator.evaluations.runs()] == [own]
     assert len(evaluations.runs()) == 2
@@ -108,12 +100,11 @@ def test_a_run_ends_when_its_starter_may_read_something_else(
     editor.add_group("staff")
     evaluator = sign_in("eve", Role.EVALUATOR, ("staff",))
     evaluations = evaluator.evaluations
-    suite = evaluations.keep_suite("own.csv", CSV)
     may_go_on = evaluations._still(evaluator.person)
     assert may_go_on()
     editor.grant("documents", "staff")
     assert not may_go_on()
-    opened.evaluations.start(suite, evaluator.person.readable, sample=None, may_go_on=may_go_on)
+    opened.evaluations.start(SUITE, evaluator.person.readable, sample=None, may_go_on=may_go_on)
     _join()
     (progress,) = opened.evaluations.snapshots()
     assert "may read has changed" in str(progress.error)

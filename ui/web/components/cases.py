@@ -50,7 +50,7 @@ def draw_case(judged: JudgedCase) -> None:
         left, right = st.columns(2, gap="large")
         with left:
             st.markdown("**Gold answer**")
-            _draw_gold(judged.case)
+            draw_gold(judged.case)
         with right:
             st.markdown("**Answer**")
             _draw_answer(judged)
@@ -69,7 +69,8 @@ def _draw_question(case: Case) -> None:
     st.caption(f"Case {plain(case.id)}{tags}")
 
 
-def _draw_gold(case: Case) -> None:
+def draw_gold(case: Case) -> None:
+    """Draw what a right reply says, and where it stands."""
     if not case.answerable:
         st.markdown("None: the documents do not say, so the right reply is to abstain.")
         return

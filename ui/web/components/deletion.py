@@ -90,6 +90,7 @@ def _draw_proof(deletion: Deletion, traces: Traces) -> None:
         (traces.n_blocks, None, "passages prepared for fast answers"),
         (traces.n_replies, None, "stored answers that quote it"),
         (traces.n_evaluated, None, "answers of evaluations that show it"),
+        (traces.n_quotes, None, "gold passages of suites that quote it"),
     )
     lines = [
         f"- {left:,} {what} left" + (f", of {before:,} before" if before is not None else "")

@@ -1,11 +1,10 @@
-"""Beginning a run: the choice of its questions, and the suites of one's own."""
+"""Beginning a run: the choice of its questions."""
 
 from __future__ import annotations
 
 import streamlit as st
 
 from ui.web.components.start_box import draw_start
-from ui.web.components.suite_box import draw_suite_news, draw_suites, has_suite_news
 from ui.web.desk import Desk
 from ui.web.sessions import EvaluateState
 
@@ -26,13 +25,6 @@ def draw_new_run(
     if is_first:
         box = st.container(border=True)
     else:
-        box = st.expander(LABEL, icon=":material/add:", expanded=has_suite_news(state))
+        box = st.expander(LABEL, icon=":material/add:", expanded=state.is_asking)
     with box:
-        # In a container of its own, so that what follows keeps its place when it comes and goes.
-        with st.container():
-            draw_suite_news(state)
-        asking, own = st.tabs(["Ask questions", "Your own suites"], key="new-run")
-        with asking:
-            draw_start(desk, state, measured_s)
-        with own:
-            draw_suites(desk.evaluations, state)
+        draw_start(desk, state, measured_s)

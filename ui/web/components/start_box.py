@@ -30,8 +30,7 @@ def draw_start(desk: Desk, state: EvaluateState, measured_s: float | None) -> No
         state: Of the page.
         measured_s: Seconds that a question took in the latest run; None without one.
     """
-    evaluations = desk.evaluations
-    names = (SAMPLE.name, *evaluations.suite_names())
+    names = (SAMPLE.name, *(one.full_name for one in desk.suites.list()))
     if state.suite not in names:
         state.suite = SAMPLE.name
     name = st.selectbox(
@@ -39,10 +38,11 @@ def draw_start(desk: Desk, state: EvaluateState, measured_s: float | None) -> No
         names,
         index=names.index(state.suite),
         format_func=lambda one: "sample (shipped)" if one == SAMPLE.name else one,
+        help="Own suites are made in the section Suites.",
     )
     state.suite = name
     try:
-        suite = evaluations.load_suite(name)
+        suite = desk.suites.load(name)
     except AssistantError as error:
         st.error(plain(str(error)), icon=":material/error:")
         return
@@ -53,7 +53,7 @@ def draw_start(desk: Desk, state: EvaluateState, measured_s: float | None) -> No
         type="primary",
         icon=":material/play_arrow:",
         on_click=begin,
-        args=(evaluations, state, suite, sample),
+        args=(desk.evaluations, state, suite, sample),
     )
     st.caption(expectation(n, measured_s))
     _warn_of_gaps(desk, suite)
@@ -63,7 +63,7 @@ def begin(
     evaluations: OwnEvaluations, state: EvaluateState, suite: Suite, sample: int | None
 ) -> None:
     """Start a run, or say on the page why not."""
-    state.error = state.suite_error = state.suite_notice = None
+    state.error, state.is_asking = None, False
     try:
         state.show(evaluations.start(suite, sample=sample))
     except (AssistantError, OSError) as error:

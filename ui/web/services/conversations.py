@@ -9,6 +9,8 @@ from assistant.access import Who
 from assistant.reply_json import document_ids
 from assistant.store.audit import AuditLog
 from assistant.store.conversations import Conversations
+from assistant.store.review_types import Problem
+from assistant.store.reviews import Reviews
 from assistant.store.types import AuditAction, ConversationSummary, Feedback, StoredTurn
 
 
@@ -18,12 +20,16 @@ class OwnConversations:
     Args:
         who: Who asks, as of now.
         conversations: Everybody's.
+        reviews: Where feedback is sent.
         audit: Where questions are recorded.
     """
 
-    def __init__(self, who: Who, conversations: Conversations, audit: AuditLog) -> None:
+    def __init__(
+        self, who: Who, conversations: Conversations, reviews: Reviews, audit: AuditLog
+    ) -> None:
         self._who = who
         self._conversations = conversations
+        self._reviews = reviews
         self._audit = audit
 
     def list(self) -> tuple[ConversationSummary, ...]:
@@ -60,10 +66,25 @@ class OwnConversations:
     def rate(self, turn_id: int, feedback: Feedback | None) -> None:
         """Store what the person thinks of a reply; None takes it back.
 
+        Unless the reply is unhelpful, what was sent of it to reviewers is taken back, too.
+
         Raises:
             UnknownNameError: there is no such turn.
         """
-        self._conversations.give_feedback(turn_id, self._who().owner, feedback)
+        person = self._who()
+        if feedback is not Feedback.UNHELPFUL:
+            self._reviews.withdraw(turn_id, person.owner, by=person.name)
+        self._conversations.give_feedback(turn_id, person.owner, feedback)
+
+    def send_feedback(self, turn_id: int, problem: Problem, note: str) -> None:
+        """Send question, reply and what is wrong with it to reviewers; see `Reviews.send`."""
+        person = self._who()
+        self._reviews.send(turn_id, person.owner, problem, note, by=person.name)
+
+    def take_back_feedback(self, turn_id: int) -> None:
+        """Take back what was sent; see `Reviews.withdraw`."""
+        person = self._who()
+        self._reviews.withdraw(turn_id, person.owner, by=person.name)
 
     def delete(self, conversation_id: str) -> None:
         """Delete a conversation with its turns.

@@ -1,4 +1,4 @@
-"""Runs and suites: asked with what the person who starts them may read."""
+"""Runs: asked with what the person who starts them may read."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ui.web.evaluating import EvaluationProgress, Evaluations
 
 
 class OwnEvaluations:
-    """The runs and suites of a server, for the person who asks.
+    """The runs of a server, for the person who asks.
 
     Runs are seen by all who may evaluate; of their replies only what the person may read.
 
@@ -45,29 +45,6 @@ class OwnEvaluations:
             for run in list_runs(self._evaluations.runs)
             if readable.everything or run.plan["subject"].get("readable") == readable.fingerprint
         ]
-
-    def suite_names(self) -> tuple[str, ...]:
-        """Return the names of the suites that were uploaded."""
-        self._who()
-        return self._evaluations.suites.names()
-
-    def load_suite(self, name: str) -> Suite:
-        """Return a suite, uploaded or shipped; see `SuiteFiles.load`."""
-        self._who()
-        return self._evaluations.suites.load(name)
-
-    def keep_suite(self, name: str, data: bytes) -> Suite:
-        """Check and store an uploaded suite; see `SuiteFiles.keep`."""
-        person = self._who()
-        suite = self._evaluations.suites.keep(name, data)
-        self._catalog.audit.note(person.name, AuditAction.SUITE_CHANGED, name, kept=True)
-        return suite
-
-    def delete_suite(self, name: str) -> None:
-        """Delete an uploaded suite; see `SuiteFiles.delete`."""
-        person = self._who()
-        self._evaluations.suites.delete(name)
-        self._catalog.audit.note(person.name, AuditAction.SUITE_CHANGED, name, kept=False)
 
     def subject(self) -> Mapping[str, Any]:
         """Return what decides the replies at the moment."""

@@ -8,7 +8,8 @@ import streamlit as st
 
 from assistant.access import Action
 from assistant.errors import UnknownNameError
-from assistant.store.types import Feedback, StoredTurn
+from assistant.store.types import StoredTurn
+from ui.web.components.feedback import draw_feedback
 from ui.web.components.history import draw_history
 from ui.web.components.live import draw_run
 from ui.web.components.reply import draw_reply
@@ -28,8 +29,6 @@ from ui.web.sessions import (
 from ui.web.shown_text import plain
 from ui.web.stylesheet import READING, SUGGESTION, UNSEEN
 from ui.web.suggestions import suggested_questions
-
-THUMBS = (Feedback.UNHELPFUL, Feedback.HELPFUL)
 
 
 def draw() -> None:
@@ -110,12 +109,7 @@ def _draw_turn(desk: Desk, state: AskState, turn: StoredTurn) -> None:
         )
         again = partial(_ask, desk, state, turn.question, anew=True)
         draw_why(turn.reply, key=key, on_again=None if state.run is not None else again)
-        given = None if turn.feedback is None else THUMBS.index(turn.feedback)
-        thumb = st.feedback("thumbs", key=f"{key}-feedback", default=given)
-        chosen = None if thumb is None else THUMBS[thumb]
-        if chosen is not turn.feedback:
-            desk.conversations.rate(turn.turn_id, chosen)
-            st.toast("Rating saved." if chosen else "Rating taken back.")
+        draw_feedback(desk.conversations, turn, key=key)
 
 
 def _ask(desk: Desk, state: AskState, question: str, *, anew: bool = False) -> None:

@@ -12,7 +12,9 @@ from evals.suites import SAMPLE
 from ui.web.components.new_run import draw_new_run
 from ui.web.components.run_list import draw_runs
 from ui.web.components.run_view import draw_run
+from ui.web.components.sections import draw_other_section
 from ui.web.components.start_box import begin, draw_running, expectation
+from ui.web.desk import Desk
 from ui.web.evaluating import EvaluationProgress
 from ui.web.run_results import run_results
 from ui.web.services.evaluations import OwnEvaluations
@@ -28,15 +30,21 @@ def draw() -> None:
     evaluations = desk.evaluations
     st.title("Evaluate")
     st.caption("How good are the answers? Ask questions whose right answers are known.")
+    if draw_other_section(desk, state):
+        return
     progress = evaluations.snapshots()
     running = _under_way(progress)
-    runs = evaluations.runs()
+    try:
+        runs = evaluations.runs()
+    except AssistantError as error:
+        st.error(plain(str(error)), icon=":material/error:")
+        return
     if running:
         _draw_live(evaluations, running)
     with st.container():
         _draw_ends(evaluations, state, progress)
     if not (runs or running):
-        _draw_welcome(evaluations, state)
+        _draw_welcome(desk, state)
     draw_new_run(desk, state, _measured_s(runs), is_first=not (runs or running))
     if runs:
         _draw_runs(evaluations, state, runs, running)
@@ -75,7 +83,7 @@ def _draw_ends(
             )
 
 
-def _draw_welcome(evaluations: OwnEvaluations, state: EvaluateState) -> None:
+def _draw_welcome(desk: Desk, state: EvaluateState) -> None:
     with st.container(border=True):
         st.markdown(
             "**A suite is a list of questions with their right answers.** Plinth asks each as a "
@@ -83,12 +91,12 @@ def _draw_welcome(evaluations: OwnEvaluations, state: EvaluateState) -> None:
             "with the page where it stands, and shows every question that went wrong. No other "
             "model judges. The sample suite asks about the sample documents."
         )
-        suite = evaluations.load_suite(SAMPLE.name)
+        suite = desk.suites.load(SAMPLE.name)
         st.button(
             "Run the whole sample suite",
             icon=":material/play_arrow:",
             on_click=begin,
-            args=(evaluations, state, suite, None),
+            args=(desk.evaluations, state, suite, None),
         )
         n = len(suite.cases)
         st.caption(f"{n} questions. {expectation(n, None)}")
