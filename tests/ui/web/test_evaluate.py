@@ -319,7 +319,7 @@ def test_a_second_start_of_the_same_is_refused_and_another_run_takes_turns(
     waiting = Waiting()
     monkeypatch.setattr("assistant.engine.Engine.ask", lambda _, *a, **o: waiting.ask(*a, **o))
     app.run()
-    app.selectbox[0].set_value("own").run()
+    app.selectbox[0].set_value("documents/own").run()
     opened.evaluations.start(load(opened, "own"), OPERATOR, sample=None)
     assert waiting.is_asked.wait(END_S)
     button(app, "Ask ").click().run()
