@@ -6,7 +6,13 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assistant.reply_json import REMOVED, document_ids, without_documents, without_resolution
+from assistant.reply_json import (
+    REMOVED,
+    document_ids,
+    with_document_ids,
+    without_documents,
+    without_resolution,
+)
 
 IDS = ("a", "b", "c")
 SETS = st.sets(st.sampled_from(IDS))
@@ -104,3 +110,13 @@ def test_without_resolution_says_the_question_as_it_was_asked() -> None:
     assert without_resolution(answered, "And interns?") == answered | {
         "resolved_question": "And interns?"
     }
+
+
+def test_with_document_ids_names_documents_otherwise_and_changes_nothing_else() -> None:
+    reply = reply_of(["a", "b"], ["b", "c"], [[0, 1]])
+    before = copy.deepcopy(reply)
+    renamed = with_document_ids(reply, {"a": "x", "c": "y"})
+    assert reply == before
+    assert [one["document_id"] for one in renamed["citations"]] == ["x", "b"]
+    assert [one["document_id"] for one in renamed["passages"]] == ["b", "y"]
+    assert with_document_ids(renamed, {"x": "a", "y": "c"}) == before

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import update
 
-from assistant.errors import QuestionCancelledError, WriterBusyError
+from assistant.errors import QuestionCancelledError, UnknownNameError, WriterBusyError
 from assistant.store.catalog import open_catalog
 from assistant.store.rows import RunCaseRow
 from evals.errors import RunError, SuiteError
@@ -259,3 +259,8 @@ def stopped_at_c(case):
     if case.id == "c":
         raise QuestionCancelledError
     return answer(case)
+
+
+def test_a_run_that_is_not_there_has_no_counts(store):
+    with pytest.raises(UnknownNameError, match="no run 'none'"):
+        store.counts("none")

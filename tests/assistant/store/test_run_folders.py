@@ -11,10 +11,13 @@ from typing import Any
 import pytest
 
 from assistant.access import OPERATOR
+from assistant.store import catalog as catalog_module
 from assistant.store import run_folders
+from assistant.store.backup import back_up
 from assistant.store.catalog import open_catalog
 from assistant.store.layout import Layout
 from assistant.store.lock import ProcessLock
+from assistant.store.restore import restore
 from assistant.store.runs import FORGOTTEN, Runs
 from assistant.store.writer import open_writer
 from tests.assistant.corpora import publish
@@ -190,3 +193,20 @@ def test_folders_that_cannot_be_removed_are_not_taken_in_twice(filled: Path) -> 
         evaluations.chmod(0o700)
     with open_catalog(filled) as catalog:
         require_taken_in(catalog.runs, filled)
+
+
+@pytest.mark.parametrize("is_old", [False, True])
+def test_backups_hold_runs_and_those_of_an_earlier_plinth_their_folders(
+    filled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_old: bool
+) -> None:
+    file, restored = tmp_path / "backup.tar", tmp_path / "restored"
+    with monkeypatch.context() as patch:
+        if is_old:
+            patch.setattr(catalog_module, "run_folders", lambda _: ())
+        back_up(filled, file)
+    assert (Layout(filled).evaluations / RUN).exists() == is_old
+    # Where the settings name a database, that one has to be empty: here it comes into a file.
+    monkeypatch.setenv("PLINTH_CATALOG__URL", "")
+    restore(file, restored)
+    with open_catalog(restored) as catalog:
+        require_taken_in(catalog.runs, restored)
