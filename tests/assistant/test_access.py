@@ -130,6 +130,7 @@ def test_allowed_is_the_table_of_the_documentation() -> None:
         Action.RATE: everybody,
         Action.CHANGE_OWN_ACCOUNT: everybody,
         Action.EVALUATE: {Role.EVALUATOR, Role.ADMIN},
+        Action.REVIEW: {Role.EVALUATOR, Role.ADMIN},
         Action.CHANGE_DOCUMENTS: {Role.ADMIN},
         Action.JUDGE_HIDDEN_TEXT: {Role.ADMIN},
         Action.MANAGE_PEOPLE: {Role.ADMIN},
@@ -157,3 +158,11 @@ def test_an_action_without_a_rule_is_for_nobody(
 ) -> None:
     monkeypatch.setattr("assistant.access.ALLOWED", {})
     assert not any(person(role).may(action) for action in Action)
+
+
+def test_a_set_holds_a_collection_only_if_all_of_it_is_readable() -> None:
+    one, other = CollectionId(1), CollectionId(2)
+    whole = ReadableSet(collections=frozenset({one}), documents=frozenset({DocumentId("d")}))
+    assert [whole.holds(one), whole.holds(other)] == [True, False]
+    assert OPERATOR.holds(other)
+    assert not ReadableSet(documents=frozenset({DocumentId("d")}), documents_in=one).holds(one)

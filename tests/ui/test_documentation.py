@@ -3,6 +3,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer.main
@@ -19,7 +20,14 @@ def commands() -> Iterator[tuple[str, str, set[str]]]:
     for group, command in typer.main.get_command(build_app()).commands.items():
         if command.hidden:  # for other programs of Plinth only
             continue
-        for name, inner in getattr(command, "commands", {"": command}).items():
+        yield from below(group, command)
+
+
+def below(group: str, command: Any) -> Iterator[tuple[str, str, set[str]]]:
+    for name, inner in getattr(command, "commands", {"": command}).items():
+        if hasattr(inner, "commands"):
+            yield from below(f"{group} {name}", inner)
+        else:
             yield group, name, {option for one in inner.params for option in one.opts}
 
 
