@@ -19,7 +19,7 @@ from assistant.store.database import Database
 from assistant.store.deletions import deleted_documents, recorded_footprint
 from assistant.store.examination import Examination
 from assistant.store.files import said_of_disk
-from assistant.store.gold_quotes import left_quotes
+from assistant.store.gold_quotes import left_in_runs, left_quotes
 from assistant.store.layout import Layout
 from assistant.store.rows import AuditRow, JobFileRow, RunCaseRow, SuiteCaseRow, TurnRow
 from assistant.store.run_folders import folders_that_name
@@ -85,7 +85,7 @@ class DeletionCheck:
                 *self._counted(footprint),
                 *self._replies(footprint.document_ids),
                 self._run_folders(footprint.document_ids),
-                self._quotes(deleted),
+                *self._quotes(deleted),
                 self._waiting(footprint.versions),
                 self._leftovers(),
                 self._freed(),
@@ -157,16 +157,20 @@ class DeletionCheck:
             remedy=f"remove {folders}" if names else None,
         )
 
-    def _quotes(self, deleted: Sequence[DeletedDocument]) -> Look:
-        with self._database.reading() as session:
-            n_looked = session.scalar(select(func.count()).select_from(SuiteCaseRow)) or 0
-            n_left = sum(len(places) for _, places in left_quotes(session, deleted))
-        return Look(
-            place="suites",
-            looked_at=f"gold passages in every version of every suite ({n_looked:,} cases)",
-            left=f"{n_left:,} of them quote it" if n_left else None,
-            remedy=REPAIR if n_left else None,
-        )
+    def _quotes(self, deleted: Sequence[DeletedDocument]) -> Iterator[Look]:
+        for place, where, kind, left in (
+            ("suites", "every version of every suite", SuiteCaseRow, left_quotes),
+            ("evaluations: cases", "what every run asked", RunCaseRow, left_in_runs),
+        ):
+            with self._database.reading() as session:
+                n_looked = session.scalar(select(func.count()).select_from(kind)) or 0
+                n_left = sum(len(places) for _, places in left(session, deleted))
+            yield Look(
+                place=place,
+                looked_at=f"gold passages in {where} ({n_looked:,} cases)",
+                left=f"{n_left:,} of them quote it" if n_left else None,
+                remedy=REPAIR if n_left else None,
+            )
 
     def _waiting(self, versions: Collection[Version]) -> Look:
         with self._database.reading() as session:

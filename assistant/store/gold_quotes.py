@@ -1,8 +1,8 @@
-"""Passages of documents that suites quote: they go with the document, from every version.
+"""Passages of documents that suites and the cases of runs quote: they go with the document.
 
-A passage that was picked is known by its document's id. One that came with a file only names its
-document: it goes with the last document of that name that holds it. The evaluators' own words,
-questions and gold answers, stay.
+From suites they go in every version. A passage that was picked there is known by its document's id.
+One that came with a file, or that a run has asked, only names its document: it goes with the last
+document of that name that holds it. The evaluators' own words, questions and gold answers, stay.
 """
 
 from __future__ import annotations
@@ -10,16 +10,26 @@ from __future__ import annotations
 import unicodedata
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any
 
 from sqlalchemy import Select, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, load_only
 
-from assistant.store.rows import DocumentRow, PageRow, SuiteCaseRow, SuiteVersionRow
+from assistant.store.rows import (
+    DocumentRow,
+    PageRow,
+    RunCaseRow,
+    RunRow,
+    SuiteCaseRow,
+    SuiteVersionRow,
+)
 from assistant.store.suite_rows import add_version
 from assistant.store.types import DeletedDocument
 
 Quoting = list[tuple[SuiteCaseRow, frozenset[int]]]
 """Cases with the places in their evidence that quote."""
+RunQuoting = list[tuple[RunCaseRow, frozenset[int]]]
+"""The same of runs."""
 Names = Mapping[str, Collection[str]]
 """By key of a name: the ids of the documents called so that are there."""
 CHANGE = "quotes of a deleted document taken out"
@@ -32,7 +42,7 @@ def name_key(name: str) -> str:
 
 
 def forget_quotes(session: Session, documents: Select[str], by: str) -> None:
-    """Take the quotes of documents that are about to be deleted out of all suites.
+    """Take the quotes of documents that are about to be deleted out of all suites and runs.
 
     Args:
         session: A writing session.
@@ -42,13 +52,15 @@ def forget_quotes(session: Session, documents: Select[str], by: str) -> None:
     rows = session.execute(
         select(DocumentRow.id, DocumentRow.path).where(DocumentRow.id.in_(documents))
     ).all()
-    keys = {name_key(row.path) for row in rows}
-    _take_out(session, quoting(session, {row.id for row in rows}, keys), by)
+    ids, keys = {row.id for row in rows}, {name_key(row.path) for row in rows}
+    _take_out(session, quoting(session, ids, keys), by)
+    _take_out_of_runs(session, _runs_quoting(session, ids, keys))
 
 
 def forget_left_quotes(session: Session, deleted: Sequence[DeletedDocument], by: str) -> None:
-    """Take out what `left_quotes` finds."""
+    """Take out what `left_quotes` and `left_in_runs` find."""
     _take_out(session, left_quotes(session, deleted), by)
+    _take_out_of_runs(session, left_in_runs(session, deleted))
 
 
 def left_quotes(session: Session, deleted: Sequence[DeletedDocument]) -> Quoting:
@@ -57,10 +69,21 @@ def left_quotes(session: Session, deleted: Sequence[DeletedDocument]) -> Quoting
     A passage that only names its document counts where none of this name is there any more: a suite
     may have come with the document again.
     """
-    ids = {one.document_id for one in deleted}
+    return quoting(session, *_gone(session, deleted))
+
+
+def left_in_runs(session: Session, deleted: Sequence[DeletedDocument]) -> RunQuoting:
+    """Return what the cases of runs quote of documents that were deleted."""
+    return _runs_quoting(session, *_gone(session, deleted))
+
+
+def _gone(
+    session: Session, deleted: Sequence[DeletedDocument]
+) -> tuple[Collection[str], Collection[str]]:
+    """Return the ids of deleted documents, and the keys of names that no document has any more."""
     keys = {name_key(one.document) for one in deleted}
     there = {name_key(path) for path in session.scalars(select(DocumentRow.path))} if keys else ()
-    return quoting(session, ids, keys.difference(there))
+    return {one.document_id for one in deleted}, keys.difference(there)
 
 
 def quoting(session: Session, ids: Collection[str], keys: Collection[str]) -> Quoting:
@@ -75,7 +98,22 @@ def quoting(session: Session, ids: Collection[str], keys: Collection[str]) -> Qu
     others = _others(session, ids, keys) if cases else {}
     found = []
     for case in cases:
-        places = frozenset(_places(session, case, ids, keys, others))
+        both = list(zip(case.line["evidence"], case.document_ids, strict=True))
+        places = frozenset(_places(session, both, ids, keys, others))
+        if places:
+            found.append((case, places))
+    return found
+
+
+def _runs_quoting(session: Session, ids: Collection[str], keys: Collection[str]) -> RunQuoting:
+    if not keys:  # the cases of runs only name documents
+        return []
+    others = _others(session, ids, keys)
+    found = []
+    selection = select(RunCaseRow).options(load_only(RunCaseRow.case))
+    for case in session.scalars(selection.execution_options(yield_per=200)):
+        named = [(item, None) for item in case.case.get("evidence", ())]
+        places = frozenset(_places(session, named, ids, keys, others))
         if places:
             found.append((case, places))
     return found
@@ -89,13 +127,7 @@ def _take_out(session: Session, found: Quoting, by: str) -> None:
     """
     newest = set()
     for case, places in found:
-        case.line = {
-            **case.line,
-            "evidence": [
-                {**item, "quote": None} if place in places else item
-                for place, item in enumerate(case.line["evidence"])
-            ],
-        }
+        case.line = _without(case.line, places)
         case.document_ids = [
             None if place in places else one for place, one in enumerate(case.document_ids)
         ]
@@ -110,11 +142,33 @@ def _take_out(session: Session, found: Quoting, by: str) -> None:
         add_version(session, suite_id, by, CHANGE)
 
 
+def _take_out_of_runs(session: Session, found: RunQuoting) -> None:
+    for case, places in found:
+        case.case = _without(case.case, places)
+    changed = {case.run_id for case, _ in found}
+    session.execute(
+        update(RunRow).where(RunRow.id.in_(changed)).values(n_changes=RunRow.n_changes + 1)
+    )
+
+
+def _without(line: Mapping[str, Any], places: Collection[int]) -> dict[str, Any]:
+    """Return a line of a suite file without the quotes in some places of its evidence."""
+    evidence = [
+        {**item, "quote": None} if place in places else item
+        for place, item in enumerate(line["evidence"])
+    ]
+    return {**line, "evidence": evidence}
+
+
 def _places(
-    session: Session, case: SuiteCaseRow, ids: Collection[str], keys: Collection[str], others: Names
+    session: Session,
+    evidence: Sequence[tuple[Mapping[str, Any], str | None]],
+    ids: Collection[str],
+    keys: Collection[str],
+    others: Names,
 ) -> Iterator[int]:
-    both = zip(case.line["evidence"], case.document_ids, strict=True)
-    for place, (item, document_id) in enumerate(both):
+    """Return the places in a case's evidence, given with the documents picked from, that quote."""
+    for place, (item, document_id) in enumerate(evidence):
         if item["quote"] is None:
             continue
         key = name_key(item["document"])
