@@ -215,8 +215,16 @@ def open_new_run(page: Page) -> Locator:
 
 
 def turn_to_section(page: Page, name: str) -> None:
-    """Turn to a section of the page Evaluate."""
+    """Turn to a section of the page Evaluate, and wait until it is drawn."""
     page.get_by_role("radio", name=name).first.click()
+    marks = {
+        "Runs": page.get_by_label("Suite", exact=True),
+        "Suites": page.get_by_text("Add a suite", exact=True),
+        "Feedback": page.get_by_text("No feedback waits").or_(
+            page.locator("[class*='st-key-open-review-']")
+        ),
+    }
+    marks[name].first.wait_for(state="attached")
     wait_until_settled(page)
 
 

@@ -194,7 +194,9 @@ def _write_case(page: Page) -> None:
 def _say_wrong(page: Page) -> None:
     if page.get_by_text("Sent to reviewers").count():
         return
-    page.get_by_role("radio", name="Thumbs down").first.click()
+    if not page.get_by_text("What is wrong?").count():
+        page.get_by_role("radio", name="Thumbs down").first.click()
+        wait_until_settled(page)
     page.get_by_text("Something is missing").click()
     page.get_by_role("button", name="Send to reviewers").scroll_into_view_if_needed()
 

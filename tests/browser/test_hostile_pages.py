@@ -330,7 +330,7 @@ def test_evaluations(site: Site, browser: Browser, role: Role) -> None:
         turn_to_section(page, "Suites")
         assert_shows(page, [SUITE_NAME, site.texts[0]])
         assert_inert(page, site.listener)
-        page.locator("[class*='st-key-suite-'] button").first.click()
+        page.locator("[class*='st-key-open-suite-'] button").first.click()
         page.get_by_role("button", name="Add a question").wait_for()
         page.get_by_role("button", name="Delete", exact=True).first.click()
         assert_shows(page, [f"Delete {SUITE_NAME} with all its versions?"])
@@ -366,7 +366,7 @@ def test_feedback(site: Site, browser: Browser) -> None:
         turn_to_section(page, "Feedback")
         assert_inert(page, site.listener)
         for number, text in enumerate(site.texts):
-            page.locator("[class*='st-key-review-'] button").nth(number).click()
+            page.locator("[class*='st-key-open-review-'] button").nth(number).click()
             page.get_by_role("button", name="Take it").wait_for()
             # Question, how it was understood, sentence and item, citation, note.
             assert shown(page.get_by_test_id("stMain")).count(folded(text)) >= 6

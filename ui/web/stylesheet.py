@@ -16,6 +16,8 @@ CHIP = "-cite-"
 """Part of the key of every chip."""
 SUGGESTION = "suggestion-"
 CONVERSATION = "conversation-"
+OPENS = "open-"
+"""Start of the key of a line that opens something."""
 RUNS = "runs"
 """Key of the container that lists the runs."""
 STACKED_PX = 640
@@ -33,7 +35,9 @@ _CSS = """
 ) { max-width: 54rem; margin-inline: auto; }
 .st-key-UNSEEN { display: none; }
 
-:is([class*="st-key-SUGGESTION"], [class*="st-key-CONVERSATION"]) button :is(div, p) {
+:is(
+    [class*="st-key-SUGGESTION"], [class*="st-key-CONVERSATION"], [class*="st-key-OPENS"]
+) button :is(div, p) {
     justify-content: flex-start; text-align: start;
 }
 [class*="st-key-CONVERSATION"] button { padding-inline: 0.75rem; }
@@ -100,6 +104,7 @@ def stylesheet() -> str:
         "CHIP": CHIP,
         "SUGGESTION": SUGGESTION,
         "CONVERSATION": CONVERSATION,
+        "OPENS": OPENS,
         "RUNS": RUNS,
         "STACKED": str(STACKED_PX),
         "UNSEEN": UNSEEN,

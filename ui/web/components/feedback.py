@@ -14,7 +14,7 @@ from ui.web.services.conversations import OwnConversations
 THUMBS = (Feedback.UNHELPFUL, Feedback.HELPFUL)
 SHARED = (
     "If you send it, your question, this answer and your note are shown to reviewers, without your "
-    "name. Of the answer each sees what this one may read. They may make a test question of it, "
+    "name; of the answer only what they may read themselves. They may make a test question of it, "
     "which stays when you delete the conversation."
 )
 STATES = {

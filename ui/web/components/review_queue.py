@@ -12,6 +12,7 @@ from ui.web.components.trail import PROBLEMS, trail
 from ui.web.desk import Desk
 from ui.web.services.reviews import ReviewDesk
 from ui.web.shown_text import plain, shortened
+from ui.web.stylesheet import OPENS
 from ui.web.suite_state import CaseDraft, SuitesState
 
 QUESTION_CHARS = 120
@@ -50,7 +51,7 @@ def _draw_row(state: SuitesState, summary: ReviewSummary) -> None:
     with st.container(gap=None):
         st.button(
             plain(shortened(question, QUESTION_CHARS)),
-            key=f"review-{summary.review_id}",
+            key=f"{OPENS}review-{summary.review_id}",
             icon=":material/rate_review:",
             type="tertiary",
             on_click=state.open_review,

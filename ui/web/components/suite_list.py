@@ -9,6 +9,7 @@ from evals.stored_suites import MAX_BYTES
 from ui.web.local_time import moment
 from ui.web.services.suites import OwnSuites
 from ui.web.shown_text import plain
+from ui.web.stylesheet import OPENS
 from ui.web.suite_state import SuitesState
 
 MEGABYTE = 1_000_000
@@ -50,7 +51,7 @@ def _draw_row(state: SuitesState, one: StoredSuite) -> None:
     with st.container(gap=None):
         st.button(
             plain(one.name),
-            key=f"suite-{one.suite_id}",
+            key=f"{OPENS}suite-{one.suite_id}",
             icon=":material/checklist:",
             type="tertiary",
             on_click=state.open,
