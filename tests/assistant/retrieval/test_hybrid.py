@@ -201,14 +201,6 @@ def test_hits_are_no_more_than_asked_for_where_many_tie(
     assert [hit.rank for hit in hits] == [1, 2]
 
 
-@pytest.mark.parametrize(
-    ("n", "expected"),
-    [(1, [2]), (2, [0, 2]), (3, [0, 1, 2, 3]), (5, [0, 1, 2, 3, 4]), (9, [0, 1, 2, 3, 4])],
-)
-def test_best_come_with_all_that_tie_with_the_last(n: int, expected: list[int]) -> None:
-    assert hybrid._best_with_ties(np.array([0.5, 0.2, 0.9, 0.2, 0.1]), n) == expected
-
-
 def test_retrieve_notices_what_another_writer_published(
     writer: CatalogWriter, retriever: HybridRetriever
 ) -> None:
