@@ -83,11 +83,7 @@ def _near(
     of_each = min(wanted, max(n, UNEVEN * wanted // len(parts)))
     nearness = [lists.codes.nearness(query) for _, lists in parts]
     chosen = _nearest_lists([lists.counts for _, lists in parts], nearness)
-    read = [
-        (part, lists, numbers)
-        for (part, lists), numbers in zip(parts, chosen, strict=True)
-        if len(numbers)
-    ]
+    read = [(*parts[i], numbers) for i, numbers in enumerate(chosen) if len(numbers)]
 
     def candidates(
         one: tuple[SegmentView, ListsView, Int64s],
