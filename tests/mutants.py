@@ -160,7 +160,9 @@ def _chosen() -> list[Mutant]:
 
 
 def _table(mutants: list[Mutant]) -> str:
-    outcomes = Counter((one.path, one.outcome) for one in mutants)
+    outcomes = Counter(
+        (one.path, "killed" if one.outcome in KILLED else one.outcome) for one in mutants
+    )
     lines = [
         "| file | mutants | killed | survived | timeout | no tests | killed of all |",
         "|---|--:|--:|--:|--:|--:|--:|",
