@@ -9,13 +9,13 @@ candidates of them: codes say which rows may be near, and these are then scored 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from assistant.retrieval.cores import on_all_cores
+from assistant.retrieval.ties import nth_best
 from assistant.retrieval.view import ListsView, Rows, SegmentView, View
 from assistant.store.postings import Int64s
 from models.types import FloatVector
@@ -83,11 +83,7 @@ def _near(
     of_each = min(wanted, max(n, UNEVEN * wanted // len(parts)))
     nearness = [lists.codes.nearness(query) for _, lists in parts]
     chosen = _nearest_lists([lists.counts for _, lists in parts], nearness)
-    read = [
-        (part, lists, numbers)
-        for (part, lists), numbers in zip(parts, chosen, strict=True)
-        if len(numbers)
-    ]
+    read = [(*parts[i], numbers) for i, numbers in enumerate(chosen) if len(numbers)]
 
     def candidates(
         one: tuple[SegmentView, ListsView, Int64s],
@@ -96,7 +92,7 @@ def _near(
         return part, *lists.codes.candidates(query, numbers, lists.mask, of_each)
 
     found = on_all_cores(candidates, read)
-    cut = _nth_best(np.concatenate([about for _, _, about in found]), wanted)
+    cut = nth_best(np.concatenate([about for _, _, about in found]), wanted)
     return [_scored(part, query, np.sort(rows[about >= cut])) for part, rows, about in found]
 
 
@@ -131,16 +127,10 @@ def _scored(part: SegmentView, query: FloatVector, local: Rows) -> _Found:
 def _best(found: _Found, n: int) -> _Found:
     """Return the `n` best; of equal ones the first."""
     rows, scores = found
-    above = scores >= _nth_best(scores, n)
+    above = scores >= nth_best(scores, n)
     rows, scores = rows[above], scores[above]
     order = np.lexsort((rows, -scores))[:n]
     return rows[order], scores[order]
-
-
-def _nth_best(scores: Scores, n: int) -> float:
-    if len(scores) <= n:
-        return -math.inf
-    return float(np.partition(scores, len(scores) - n)[len(scores) - n])
 
 
 def _joined(found: Sequence[_Found]) -> _Found:

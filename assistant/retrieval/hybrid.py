@@ -22,10 +22,11 @@ from assistant.access import OPERATOR, ReadableSet
 from assistant.errors import IndexDamagedError, IndexMismatchError
 from assistant.retrieval import dense, lexical
 from assistant.retrieval.naming import named_first
+from assistant.retrieval.ties import nth_best
 from assistant.retrieval.view import View, build_view
 from assistant.settings import RetrievalSettings
 from assistant.store.catalog import Catalog
-from assistant.store.index import Index
+from assistant.store.index import NOTHING_PUBLISHED, Index
 from assistant.store.postings import Int64s
 from assistant.store.segments import REBUILD
 from assistant.store.terms import query_terms
@@ -71,7 +72,7 @@ class HybridRetriever:
         self._embedder = embedder
         self._settings = settings
         self._lock = threading.Lock()
-        self._index = Index(0, "", {})
+        self._index = NOTHING_PUBLISHED
         self._n_live = 0
         self._views: OrderedDict[ReadableSet, View] = OrderedDict()
 
@@ -161,40 +162,33 @@ class HybridRetriever:
     ) -> tuple[Hit, ...] | None:
         """Return the hits; None if a writer removed one of them since the view was made."""
         wanted = top_k
+        fused = candidates.fused
         while True:
-            best = _best_with_ties(candidates.fused, wanted)
-            ids = [ChunkId(int(candidates.chunk_ids[i])) for i in best]
-            chunks = self._catalog.chunks(ids, readable)
+            best = np.flatnonzero(fused >= nth_best(fused, wanted)).tolist()
+            ids = {i: ChunkId(int(candidates.chunk_ids[i])) for i in best}
+            chunks = self._catalog.chunks(ids.values(), readable)
             if len(chunks) < len(ids):
                 return None
             ranked = sorted(
-                (-candidates.fused[i], _place(chunks[chunk_id]), chunk_id, i)
-                for i, chunk_id in zip(best, ids, strict=True)
+                (-fused[i], _place(chunks[chunk_id]), chunk_id, i) for i, chunk_id in ids.items()
             )
             distinct: dict[tuple[Version, int, Span], tuple[int, ChunkId]] = {}
             for _, place, chunk_id, i in ranked:
                 distinct.setdefault(place, (i, chunk_id))
-            if len(distinct) >= top_k or len(best) == len(candidates.fused):
+            if len(distinct) >= top_k or len(best) == len(fused):
                 break
             wanted *= 2  # copies took places
         return tuple(
             Hit(
                 chunk=chunks[chunk_id].chunk,
                 document=chunks[chunk_id].document,
-                score=float(candidates.fused[i]),
+                score=float(fused[i]),
                 rank=rank,
                 dense=float(candidates.dense[i]),
                 lexical=float(candidates.lexical[i]),
             )
             for rank, (i, chunk_id) in enumerate(islice(distinct.values(), top_k), 1)
         )
-
-
-def _best_with_ties(scores: Floats, n: int) -> list[int]:
-    if len(scores) <= n:
-        return list(range(len(scores)))
-    cut = np.partition(scores, len(scores) - n)[len(scores) - n]
-    return [int(i) for i in np.flatnonzero(scores >= cut)]
 
 
 def _place(found: ReadableChunk) -> tuple[Version, int, Span]:

@@ -18,8 +18,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from assistant.retrieval.ties import nth_best
 from assistant.retrieval.view import Rows, SegmentView, View
 from assistant.store.postings import Int32s
+from assistant.store.segments import held
 
 Floats = NDArray[np.float64]
 
@@ -39,16 +41,12 @@ class Fractions:
     def at(self, rows: Rows) -> Floats:
         """Return the fractions of these rows, which are ascending."""
         found = np.zeros(len(rows))
-        _, here, there = np.intersect1d(rows, self.rows, assume_unique=True, return_indices=True)
-        found[here] = self.values[there]
+        found[held(rows, self.rows)] = self.values[held(self.rows, rows)]
         return found
 
     def best_rows(self, n: int) -> Rows:
         """Return the rows of the `n` best and of all that tie with the last, ascending."""
-        if len(self.rows) <= n:
-            return self.rows
-        cut = np.partition(self.values, len(self.values) - n)[len(self.values) - n]
-        best: Rows = self.rows[self.values >= cut]
+        best: Rows = self.rows[self.values >= nth_best(self.values, n)]
         return best
 
 
@@ -64,20 +62,23 @@ def score_fractions(view: View, terms: Sequence[str], *, k1: float, b: float) ->
         k1: How fast repetitions of a term saturate.
         b: How much long chunks are held back, 0 to 1.
     """
-    parts = [part for part in view.segments if part.n_readable]
-    entries = [[_readable_entries(part, term) for term in terms] for part in parts]
+    entries = [
+        (part, [_readable_entries(part, term) for term in terms])
+        for part in view.segments
+        if part.n_readable
+    ]
     idfs = []
     for number in range(len(terms)):
-        n_holding = sum(len(of_part[number][0]) for of_part in entries)
+        n_holding = sum(len(of_part[number][0]) for _, of_part in entries)
         idfs.append(math.log(1 + (view.n_readable - n_holding + 0.5) / (n_holding + 0.5)))
     most = sum(idf * (k1 + 1) for idf in idfs)
     rows, values = [np.empty(0, np.int64)], [np.empty(0)]
-    for part, of_part in zip(parts, entries, strict=True):
+    for part, of_part in entries:
         scores = np.zeros(len(part.readable))
-        for idf, (holding, frequencies) in zip(idfs, of_part, strict=True):
+        for number, (holding, frequencies) in enumerate(of_part):
             lengths = part.segment.postings.lengths[holding] / max(view.average_length, 1)
             gain = frequencies * (k1 + 1) / (frequencies + k1 * (1 - b + b * lengths))
-            scores[holding] += idf * gain
+            scores[holding] += idfs[number] * gain
         scored = np.flatnonzero(scores)
         rows.append(scored + part.first_row)
         values.append(scores[scored] / most)

@@ -32,7 +32,7 @@ from assistant.store.documents import (
 from assistant.store.examination import Examination
 from assistant.store.files import said_of_disk
 from assistant.store.hidden import hidden_passages
-from assistant.store.index import Index
+from assistant.store.index import NOTHING_PUBLISHED, Index
 from assistant.store.jobs import Jobs
 from assistant.store.layout import Layout
 from assistant.store.lock import ProcessLock
@@ -521,7 +521,7 @@ class Catalog:
                 )
                 files = queries.segment_files(session)
             if generation is None:
-                return Index(0, "", {})
+                return NOTHING_PUBLISHED
             try:
                 segments = {one: reuse.get(one) or self._folder.read(one) for one in files}
             except FileNotFoundError as error:

@@ -48,6 +48,9 @@ class Index:
     segments: dict[SegmentFiles, Segment]
 
 
+NOTHING_PUBLISHED = Index(0, "", {})
+
+
 @dataclass(frozen=True, slots=True)
 class IndexRefresh:
     """A generation written, to be committed with the rows it was made from."""

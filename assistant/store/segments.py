@@ -110,7 +110,7 @@ def held(ids: Int64s, among: Int64s) -> NDArray[np.bool_]:
     if not len(ids):
         return np.zeros(0, dtype=np.bool_)
     ends = np.searchsorted(among, ids[[0, -1]] + np.array([0, 1]))
-    return np.isin(ids, among[ends[0] : ends[1]], assume_unique=True)
+    return np.isin(ids, among[ends[0] : ends[1]])
 
 
 def are_unit(matrix: FloatMatrix) -> NDArray[np.bool_]:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ from assistant.store.terms import indexed_text
 from assistant.store.writer import CatalogWriter, open_writer
 from assistant.types import CollectionId
 from models.fakes import FakeEmbedder
-from models.types import FloatVector
+from models.types import EmbedderInfo, FloatVector
 from tests.assistant.corpora import batch, content, open_retriever, publish
 
 
@@ -201,14 +202,6 @@ def test_hits_are_no_more_than_asked_for_where_many_tie(
     assert [hit.rank for hit in hits] == [1, 2]
 
 
-@pytest.mark.parametrize(
-    ("n", "expected"),
-    [(1, [2]), (2, [0, 2]), (3, [0, 1, 2, 3]), (5, [0, 1, 2, 3, 4]), (9, [0, 1, 2, 3, 4])],
-)
-def test_best_come_with_all_that_tie_with_the_last(n: int, expected: list[int]) -> None:
-    assert hybrid._best_with_ties(np.array([0.5, 0.2, 0.9, 0.2, 0.1]), n) == expected
-
-
 def test_retrieve_notices_what_another_writer_published(
     writer: CatalogWriter, retriever: HybridRetriever
 ) -> None:
@@ -227,6 +220,38 @@ def test_retrieve_with_another_embedder_is_refused(writer: CatalogWriter) -> Non
     for _ in range(2):
         with pytest.raises(IndexMismatchError, match=r"set models\.embedder back"):
             other.retrieve("budget", 1, OPERATOR)
+
+
+class ShortVectors(FakeEmbedder):
+    """Goes by the name of what made the index; its vectors have three numbers."""
+
+    @property
+    def info(self) -> EmbedderInfo:
+        return replace(super().info, dim=3)
+
+
+def test_retrieve_with_vectors_of_another_length_is_refused(writer: CatalogWriter) -> None:
+    publish(writer, "docs", a="budget")
+    other = HybridRetriever(writer.catalog, ShortVectors(), RetrievalSettings())
+    for _ in range(2):
+        with pytest.raises(IndexDamagedError) as refused:
+            other.retrieve("budget", 1, OPERATOR)
+        assert str(refused.value) == (
+            "the index holds vectors of 256 dimensions, the embedder's have 3; "
+            "rebuild the index from the catalog with `plinth doctor --repair`"
+        )
+
+
+def test_text_without_vectors_yet_is_found_beside_text_with_vectors(
+    writer: CatalogWriter, retriever: HybridRetriever
+) -> None:
+    publish(writer, "docs", b="travel")
+    without = replace(content("budget rules", title="A"), vectors=None)
+    writer.publish(batch("docs", {"a.txt": without}))
+    first, second = retriever.retrieve("budget rules", 5, OPERATOR)
+    assert (first.document.document, second.document.document) == ("a.txt", "b.txt")
+    assert first.dense == 0
+    assert first.lexical > 0
 
 
 def test_retrieve_searches_again_when_a_hit_was_deleted_meanwhile(

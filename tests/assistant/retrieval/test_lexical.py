@@ -77,6 +77,13 @@ def test_score_fractions_of_textless_chunk_are_zero() -> None:
     assert scores_of(view(["the"]), ["appl"]).tolist() == [0]
 
 
+@pytest.mark.parametrize("readable", [[], [2], [1, 2]])
+def test_score_fractions_are_of_rows_as_whole_numbers(readable: list[int]) -> None:
+    found = score_fractions(view(["apple", "pear"], readable=readable), ["pear"], k1=K1, b=B)
+    assert found.rows.dtype == np.int64
+    assert found.rows.tolist() == [1] * (2 in readable)
+
+
 @given(
     st.lists(st.sampled_from(["apple", "pear apple", "pear pear", "fig"]), min_size=1, max_size=8),
     st.floats(0, 5),
