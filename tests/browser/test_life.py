@@ -74,7 +74,7 @@ def log(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> str:
             page.keyboard.press("Enter")
             _go(page, "Documents")
             choose_files(page, [FILE, FRAGILE])
-            page.get_by_text("can be asked about").wait_for()
+            page.get_by_text("Done, can be asked about").wait_for()
 
             _go(page, "Ask")
             page.get_by_placeholder("Ask about your documents").wait_for()
