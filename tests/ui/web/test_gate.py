@@ -78,7 +78,7 @@ def scope_of(**changes: Any) -> dict[str, Any]:
     }
 
 
-def through(accounts: Accounts, scope: Scope) -> tuple[bool, list[dict[str, Any]]]:
+def through(accounts: Accounts, scope: Scope, **options: bool) -> tuple[bool, list[dict[str, Any]]]:
     """Tell whether a request reaches what is behind the gate, and what is sent instead.
 
     Nothing of its body is to be had.
@@ -96,11 +96,40 @@ def through(accounts: Accounts, scope: Scope) -> tuple[bool, list[dict[str, Any]
     async def send(message: Any) -> None:
         sent.append(message)
 
-    anyio.run(GateMiddleware(behind, accounts), scope, receive, send)
+    anyio.run(GateMiddleware(behind, accounts, **options), scope, receive, send)
     if passed:
         assert passed == [receive]
         assert sent == [{"type": "from behind"}]
     return bool(passed), sent
+
+
+# Signing in by a provider
+
+
+@pytest.mark.parametrize("path", ["/plinth/openid/start", "/plinth/openid/end"])
+def test_addresses_of_signing_in_by_a_provider_exist_only_where_it_is_set_up(
+    accounts: Accounts, path: str
+) -> None:
+    assert rule_of(path) is None
+    assert rule_of(path, with_openid=True) is Rule.PUBLIC
+    passed, sent = through(accounts, scope_of(path=path))
+    assert not passed
+    assert sent[0]["status"] == 404
+    assert through(accounts, scope_of(path=path), with_openid=True) == (
+        True,
+        [{"type": "from behind"}],
+    )
+
+
+@pytest.mark.parametrize(
+    ("path", "status"), [("/plinth/openid/start/more", 404), ("/plinth/openid", 404), ("/", 401)]
+)
+def test_signing_in_by_a_provider_opens_no_other_address(
+    accounts: Accounts, path: str, status: int
+) -> None:
+    passed, sent = through(accounts, scope_of(path=path), with_openid=True)
+    assert not passed
+    assert sent[0]["status"] == status
 
 
 # The token for the metrics
