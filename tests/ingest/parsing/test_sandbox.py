@@ -110,7 +110,7 @@ def test_file_that_computes_too_long_costs_its_child_only(small, slow, monkeypat
 
 def test_processor_time_of_a_child_is_renewed_for_each_file(small, make_text, monkeypatch):
     monkeypatch.setattr(sandbox, "limit_cpu", lambda pid, _: limit_cpu(pid, 1.0))
-    path = make_text("half.html", "<p>word <b>bold</b>" * 8_000)
+    path = make_text("half.html", "<p>word <b>bold</b>" * 2_000)
     with ParserPool(IngestSettings(parser_processes=1)) as pool:
         pool.parse(small)
         (pid,) = children(pool)
