@@ -138,7 +138,7 @@ def chunk_selection(readable: ReadableSet) -> Select[*tuple[Any, ...]]:
         .join(SourceRow, SourceRow.id == DocumentRow.source_id)
         .join(CollectionRow, CollectionRow.id == SourceRow.collection_id)
         .where(readable_document(readable))
-        .order_by(DocumentRow.path, CollectionRow.name, SourceRow.root)
+        .order_by(DocumentRow.path, CollectionRow.name, SourceRow.root, ChunkRow.id)
     )
 
 
