@@ -96,7 +96,7 @@ def watch(monkeypatch: pytest.MonkeyPatch) -> Watch:
 
 
 def begin(desk: Desk, suite: str) -> str:
-    return desk.evaluations.start(desk.evaluations.load_suite(suite), sample=None)
+    return desk.evaluations.start(desk.suites.load(f"documents/{suite}"), sample=None)
 
 
 def replies(opened: Resources, run_id: str, suite: str) -> dict[str, Any]:
@@ -127,16 +127,16 @@ def test_two_evaluators_and_an_asker_do_not_disturb_each_others_results(
     ann = person("ann", Role.EMPLOYEE)
     for name, rows in SUITES.items():
         lines = ("question,answer,document,page", *rows, "")
-        eve.evaluations.keep_suite(name, "\n".join(lines).encode())
+        eve.suites.import_file(name, "\n".join(lines).encode(), "documents")
     evaluators = {"leave": eve, "travel": mia}
     alone: dict[str, Any] = {
-        name: replies(opened, begin(desk, f"{name}.csv"), name) for name, desk in evaluators.items()
+        name: replies(opened, begin(desk, name), name) for name, desk in evaluators.items()
     }
     alone_asked = [answer(ann, question) for question in QUESTIONS]
     assert opened.settings.models.parallel > 1
 
     watch.hold_next()
-    ids = {name: begin(desk, f"{name}.csv") for name, desk in evaluators.items()}
+    ids = {name: begin(desk, name) for name, desk in evaluators.items()}
     if opened.settings.models.generator == REAL:
         wait_until(lambda: any(one.question for one in opened.evaluations.snapshots()))
     else:
