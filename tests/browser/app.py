@@ -207,7 +207,7 @@ def open_new_run(page: Page) -> Locator:
     """Unfold the box that begins a run where there are results, and return its button."""
     folded = page.get_by_text("New run", exact=True)
     ask = page.get_by_role("button", name=re.compile(r"^Ask \d+ questions?$"))
-    folded.or_(page.get_by_role("tab", name="Ask questions")).first.wait_for()
+    folded.or_(ask).first.wait_for()
     if folded.count() and not ask.is_visible():
         folded.click()
     ask.wait_for()
