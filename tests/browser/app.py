@@ -252,6 +252,8 @@ def import_suite(page: Page, file: FilePayload) -> None:
 def open_handbook(page: Page, words: str) -> None:
     """Choose the one page of the employee handbook that has some words, to select in."""
     find = page.get_by_label("Find the document by its name or title")
+    find.focus()  # what was written before is sent, and the page drawn anew
+    wait_until_settled(page)
     find.fill("handbook")
     find.press("Enter")
     page.get_by_text("Page (6 of 6)").wait_for()
