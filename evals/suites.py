@@ -211,11 +211,9 @@ def case_from_json(value: Any, place: str) -> Case:
         SuiteError: it is no case.
     """
     try:
-        return _CaseLine.model_validate(value).to_case()
-    except ValidationError as error:
-        raise SuiteError(
-            f"{place} holds what is no case ({error.error_count()} problems)"
-        ) from error
+        return checked_case(value)
+    except SuiteError as error:
+        raise SuiteError(f"{place} holds what is no case: {error}") from error
 
 
 def checked_case(values: Mapping[str, Any]) -> Case:

@@ -1,7 +1,7 @@
 """The dense half: inner products by FAISS, under the reader's mask.
 
 A chunk's score depends on its vector and the query alone, to the last bit, so what else is stored
-or readable cannot show in it. For whom any chunk is hidden from, all that are readable are scored:
+or readable cannot show in it. For a reader from whom any is hidden, all readable chunks are scored:
 what is found is the nearest of these, whatever else there is. Only who may see all there is, and
 more than `EXHAUSTIVE_ROWS` chunks of large segments (those with codes), is given approximate
 candidates of them: codes say which rows may be near, and these are then scored exactly.
