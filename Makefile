@@ -26,9 +26,9 @@ test: $(DEV) setup ## everything that continuous integration runs
 	@.ci/node
 	@PLINTH_MODELS__FITTED=off $(BIN)/plinth models pull smollm2-135m-instruct
 	@$(MAKE) --no-print-directory lint
-	@echo "== tests (several minutes)"
+	@echo "== tests, two at a time (half an hour or more)"
 	@rm -f .coverage .coverage.*
-	@$(BIN)/coverage run -m pytest
+	@$(BIN)/coverage run -m pytest -n 2 --dist worksteal
 	@$(BIN)/coverage combine --quiet
 	@$(BIN)/coverage report
 

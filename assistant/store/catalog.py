@@ -37,6 +37,7 @@ from assistant.store.jobs import Jobs
 from assistant.store.layout import Layout
 from assistant.store.lock import ProcessLock
 from assistant.store.named_files import named_originals
+from assistant.store.open_questions import OpenQuestions
 from assistant.store.opening import open_database
 from assistant.store.originals import Originals
 from assistant.store.people import People, collection_id
@@ -147,6 +148,7 @@ class Catalog:
         blocks: Passages that the generator keeps computed.
         people: Who there is, and who may read what.
         audit: What people did.
+        open_questions: What people ask just now.
         suites: Gold questions.
         reviews: Feedback that was sent to reviewers.
         examination: What is wrong with the files that the catalog names.
@@ -163,6 +165,7 @@ class Catalog:
         self.jobs = Jobs(database)
         self.people = People(database)
         self.audit = AuditLog(database, layout.audit_anchor)
+        self.open_questions = OpenQuestions(database, self.audit)
         self.suites = Suites(database, self.audit)
         self.reviews = Reviews(database, self.audit)
         self.queue = QueueControl(database, self.audit)

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from assistant.errors import SchemaTooNewError, StoreError
 
-HEAD = "0011"
+HEAD = "0012"
 """The newest schema revision; equals the head of `migrations/versions`."""
 _WRITES = "plinth_writes"
 

@@ -134,6 +134,19 @@ class AuditRow(Base):
     __table_args__ = ({"sqlite_autoincrement": True},)
 
 
+class OpenQuestionRow(Base):
+    """A question that is being answered; gone when the audit log has what became of it."""
+
+    __tablename__ = "open_questions"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    actor: Mapped[str]
+    asked_at: Mapped[str]
+    shown: Mapped[list[str]] = mapped_column(JSON)
+    """Documents of which something was shown, or was about to be."""
+    __table_args__ = ({"sqlite_autoincrement": True},)
+
+
 class MembershipRow(Base):
     """A person is in a group."""
 

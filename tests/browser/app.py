@@ -55,8 +55,8 @@ END_S = 30.0
 ANSWER_MS = 90_000.0
 STEP_MS = 45_000.0
 """For everything but an answer; a busy machine is slow, not wrong."""
-HOVERS = 5
-HOVER_MS = 5_000.0
+TRIES = 5
+TRY_MS = 5_000.0
 SETTLED = """() => document.readyState === 'complete'
     && !document.querySelector('[data-testid="stSkeleton"], [data-stale="true"]')
     && [...document.images].every(image => image.complete)
@@ -253,15 +253,27 @@ def open_handbook(page: Page, words: str) -> None:
     """Choose the one page of the employee handbook that has some words, to select in."""
     find = page.get_by_label("Find the document by its name or title")
     find.focus()  # what was written before is sent, and the page drawn anew
-    wait_until_settled(page)
-    find.fill("handbook")
-    find.press("Enter")
-    page.get_by_text("Page (6 of 6)").wait_for()
-    wait_until_settled(page)
-    box = page.get_by_label("Only pages with the words")
-    box.fill(words)
-    box.press("Enter")
-    page.get_by_text("Page (1 of 6)").wait_for()
+    _search(page, find, "handbook", page.get_by_text("Page (6 of 6)"))
+    only = page.get_by_label("Only pages with the words")
+    _search(page, only, words, page.get_by_text("Page (1 of 6)"))
+
+
+def _search(page: Page, box: Locator, words: str, found: Locator) -> None:
+    """Write words into a box until what they find is there.
+
+    On a busy machine they were lost once, the page being drawn anew before Enter.
+    """
+    for _ in range(TRIES):
+        wait_until_settled(page)
+        box.fill("")
+        box.fill(words)
+        box.press("Enter")
+        try:
+            found.wait_for(timeout=TRY_MS)
+        except PlaywrightTimeoutError:
+            continue
+        break
+    found.wait_for()
     wait_until_settled(page)
 
 
@@ -284,11 +296,11 @@ def hover(page: Page, target: Locator) -> Locator:
     What is drawn anew under a resting pointer is not pointed at until the pointer moves again.
     """
     tooltip = page.get_by_role("tooltip")
-    for _ in range(HOVERS):
+    for _ in range(TRIES):
         wait_until_settled(page)
         target.hover()
         try:
-            tooltip.wait_for(timeout=HOVER_MS)
+            tooltip.wait_for(timeout=TRY_MS)
         except PlaywrightTimeoutError:
             page.mouse.move(0, 0)
         else:

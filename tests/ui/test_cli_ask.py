@@ -52,6 +52,30 @@ def test_ask_batch_writes_answers_and_continues_where_it_stopped(
     assert [json.loads(line)["id"] for line in output.read_text().splitlines()] == ["1", "2"]
 
 
+def test_every_question_is_recorded_with_what_it_showed_to_whom(
+    asking: Plinth, tmp_path: Path
+) -> None:
+    batch, output = tmp_path / "q.jsonl", tmp_path / "a.jsonl"
+    batch.write_text(json.dumps({"id": "1", "question": QUESTION}))
+    assert asking("ask", QUESTION).exit_code == 0
+    assert asking("ask", "--batch", batch, "--output", output).exit_code == 0
+    assert asking("users", "add", "ann").exit_code == 0
+    assert asking("ask", QUESTION, "--as", "ann").exit_code == 0
+    entries = json.loads(asking("audit", "--json", "--action", "asked").stdout)["entries"]
+    assert [(one["actor"], one["subject"]) for one in entries] == [
+        ("operator", "ann"),
+        ("operator", ""),
+        ("operator", ""),
+    ]
+    nothing, batched, asked = (one["details"] for one in entries)
+    assert nothing == {"status": "abstained", "shown": []}
+    assert (asked, asked["status"]) == (batched, "answered")
+    listed = json.loads(asking("docs", "list", "--json").stdout)["documents"]
+    (leave,) = (one["document_id"] for one in listed if one["document"] == "leave.md")
+    assert leave in asked["shown"]
+    assert QUESTION not in str(entries)
+
+
 @pytest.mark.parametrize(
     "args",
     [("ask",), ("ask", "x?", "--batch", "q.jsonl"), ("ask", "--batch", "q.jsonl"), ("search",)],

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from assistant.access import ReadableSet
+from assistant.access import OPERATOR_NAME, ReadableSet
 from assistant.types import Answer, Reply, Support
 from ui.cli.json_lines import finished_ids, read_questions, write_line
 from ui.cli.options import AsUser, Collection, DataDir, Json
@@ -18,7 +20,10 @@ from ui.settings import load_settings
 if TYPE_CHECKING:
     from assistant.engine import Engine
     from assistant.events import Event
+    from assistant.store.audit import AuditLog
 
+Record = Callable[[Mapping[str, Any]], None]
+"""Records a reply's JSON."""
 _BRACKETS = str.maketrans("[]［］", "()()")
 NEAREST = 3
 """Passages shown with an abstention."""
@@ -48,24 +53,37 @@ def ask(
     settings = load_settings(data_dir)
     with open_engine(data_dir, settings) as (engine, catalog):
         readable = resolve_reader(catalog, as_user, collection)
+        record = partial(_record, catalog.audit, as_user or "")
         if question is not None:
-            _ask_one(engine, question, readable, as_json=as_json)
+            _ask_one(engine, question, readable, record, as_json=as_json)
         elif batch is not None and output is not None:
-            _ask_batch(engine, batch, output, readable)
+            _ask_batch(engine, batch, output, readable, record)
 
 
-def _ask_one(engine: Engine, question: str, readable: ReadableSet, *, as_json: bool) -> None:
-    if as_json:
-        from assistant.reply_json import reply_to_json
+def _record(audit: AuditLog, reader: str, reply: Mapping[str, Any]) -> None:
+    """Record what the operator asked, in whose place; before it is shown whole."""
+    from assistant.reply_json import document_ids
+    from assistant.store.types import AuditAction
 
-        reply = engine.ask(question, readable=readable)
-        print_json(reply_to_json(reply))
-        return
-    if sys.stderr.isatty():
+    shown = sorted(document_ids(reply))
+    audit.note(OPERATOR_NAME, AuditAction.ASKED, reader, status=reply["status"], shown=shown)
+
+
+def _ask_one(
+    engine: Engine, question: str, readable: ReadableSet, record: Record, *, as_json: bool
+) -> None:
+    from assistant.reply_json import reply_to_json
+
+    if sys.stderr.isatty() and not as_json:
         reply = engine.ask(question, readable=readable, listener=_watch)
     else:
         reply = engine.ask(question, readable=readable)
-    print_reply(reply)
+    held = reply_to_json(reply)
+    record(held)
+    if as_json:
+        print_json(held)
+    else:
+        print_reply(reply)
 
 
 def _watch(event: Event) -> None:
@@ -106,7 +124,9 @@ def foreign(text: str) -> str:
     return text.translate(_BRACKETS).replace("\n", "\n  ")
 
 
-def _ask_batch(engine: Engine, batch: Path, output: Path, readable: ReadableSet) -> None:
+def _ask_batch(
+    engine: Engine, batch: Path, output: Path, readable: ReadableSet, record: Record
+) -> None:
     from assistant.reply_json import reply_to_json
 
     questions = read_questions(batch)
@@ -119,5 +139,7 @@ def _ask_batch(engine: Engine, batch: Path, output: Path, readable: ReadableSet)
             if line.id in done:
                 continue
             reply = engine.ask(line.question, history=line.turns, readable=readable)
-            write_line(file, reply_to_json(reply, reply_id=line.id))
+            held = reply_to_json(reply, reply_id=line.id)
+            record(held)
+            write_line(file, held)
             note(f"{number}/{len(questions)} {line.id}")

@@ -61,6 +61,19 @@ class Answerer(Protocol):
         """Answer, telling the listener in this thread; not from memory if `anew`."""
 
 
+class QuestionRecord(Protocol):
+    """Keeps what becomes of a question. Called in its thread; an error of it ends the question."""
+
+    def begin(self) -> None:
+        """Keep that it is asked, before anything is done for it."""
+
+    def before_shown(self, documents: frozenset[DocumentId]) -> None:
+        """Keep that something of these documents, too, is shown from now on."""
+
+    def end(self, run: AnswerRun, reply: Reply | None) -> None:
+        """Store the reply before it is shown; None: there is none, or it could not be stored."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckedSentence:
     """A sentence that was checked, with its own citations."""
@@ -103,6 +116,8 @@ class AnswerRun:
     question: str
     readable: ReadableSet
     """What it is answered from."""
+    before_shown: Callable[[frozenset[DocumentId]], None] = lambda _: None
+    """Called by `listen` with the documents of which something is shown next for the first time."""
     cancellation: Cancellation = field(default_factory=Cancellation)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _started_s: float = field(default_factory=time.monotonic)
@@ -145,31 +160,47 @@ class AnswerRun:
             self._progress = AnswerProgress(question=self.question, error=error)
 
     def listen(self, event: Event) -> None:
-        """Take in what the engine tells."""
+        """Take in what the engine tells, in one thread."""
         with self._lock:
             if self._progress.is_done:
                 return
+            shown = self._shown_by(event)
+            is_first = not shown <= self._shown
+        if is_first:  # waits for the disk: not while others want to see how far it is
+            self.before_shown(shown)
+        with self._lock:
+            if self._progress.is_done:
+                return
+            self._shown |= shown
             match event:
                 case QuestionResolved(question=resolved):
                     self._progress = replace(self._progress, resolved=resolved)
                 case BestEvidence(citation=best):
                     self._progress = replace(self._progress, best=best)
-                    self._shown.add(best.document_id)
                 case EvidenceChosen(documents=documents):
                     self._read = documents
                 case InLine():
                     self._progress = replace(self._progress, in_line=event)
                 case TextPiece(text=text):
-                    self._shown |= self._read
                     self._progress = replace(
                         self._progress, text=self._progress.text + text, in_line=None
                     )
                 case SentenceChecked(sentence=sentence, citations=citations):
-                    self._shown.update(citation.document_id for citation in citations)
                     checked = CheckedSentence(sentence=sentence, citations=citations)
                     self._progress = replace(
                         self._progress, checked=(*self._progress.checked, checked)
                     )
+
+    def _shown_by(self, event: Event) -> frozenset[DocumentId]:
+        match event:
+            case BestEvidence(citation=best):
+                return frozenset({best.document_id})
+            case TextPiece():
+                return self._read
+            case SentenceChecked(citations=citations):
+                return frozenset(citation.document_id for citation in citations)
+            case _:
+                return frozenset()
 
     def finish(
         self, *, reply: Reply | None = None, error: str | None = None, is_cancelled: bool = False
@@ -189,8 +220,7 @@ def start_answer(
     history: Sequence[Turn],
     readable: ReadableSet,
     ticket: Ticket,
-    on_reply: Callable[[Reply], None],
-    on_no_reply: Callable[[AnswerRun], None],
+    record: QuestionRecord,
     on_end: Callable[[AnswerProgress], None] = lambda _: None,
     is_watched: Callable[[], bool] = lambda: True,
     anew: bool = False,
@@ -203,19 +233,19 @@ def start_answer(
         history: Earlier turns, oldest first.
         readable: What the asker may see.
         ticket: In the line of those who want the model.
-        on_reply: Called in that thread before the run is done, to store the reply.
-        on_no_reply: Called there instead, or where that failed, to record what was shown so far.
+        record: Told there how it goes, each time before anybody sees it.
         on_end: Called there last, with how it ended.
         is_watched: Tells whether anybody is there to see it. Once nobody has been for `GRACE_S`,
             it is stopped: others wait for the model.
         anew: Whether an earlier answer to the same question must not be given again.
     """
-    run = AnswerRun(question, readable)
+    run = AnswerRun(question, readable, record.before_shown)
     has_ended = threading.Event()
 
     def work() -> None:
         ended: dict[str, Any] = {}
         try:
+            record.begin()
             reply = answerer().ask(
                 question,
                 history=history,
@@ -225,7 +255,7 @@ def start_answer(
                 ticket=ticket,
                 anew=anew,
             )
-            on_reply(reply)
+            record.end(run, reply)
             ended = {"reply": reply}
         except QuestionCancelledError:
             ended = {"is_cancelled": True}
@@ -239,7 +269,7 @@ def start_answer(
             ended = {"error": UNEXPECTED.format(error_id)}
         try:
             if "reply" not in ended:
-                on_no_reply(run)
+                record.end(run, None)
         except Exception as error:  # noqa: BLE001 - the same
             log_unexpected(_LOG, "a question without a reply is not in the audit log", error)
         finally:

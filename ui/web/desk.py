@@ -102,7 +102,7 @@ class Desk:
     def conversations(self, who: Who) -> OwnConversations:
         """One's own conversations."""
         catalog = self._resources.catalog
-        return OwnConversations(who, catalog.conversations, catalog.reviews, catalog.audit)
+        return OwnConversations(who, catalog.conversations, catalog.reviews)
 
     @service(Action.ASK)
     def answers(self, who: Who) -> Answers:
@@ -114,7 +114,7 @@ class Desk:
             resources.line,
             resources.metrics,
             self.conversations,
-            resources.catalog.audit,
+            resources.catalog.open_questions,
         )
 
     @service(Action.READ)

@@ -125,6 +125,7 @@ def open_resources(data_dir: Path) -> Iterator[Resources]:
     lock = ProcessLock(layout.server_lock, wait_s=0, refusal=SERVED_ALREADY)
     with open_catalog(data_dir) as catalog, lock:
         remove_leftovers(catalog.jobs, layout)
+        catalog.open_questions.record_interrupted()
 
         def subject(readable: ReadableSet) -> dict[str, Any]:
             return run_subject(

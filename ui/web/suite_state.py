@@ -6,16 +6,29 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count
+from typing import Any
 
 import streamlit as st
 
 from assistant.errors import AssistantError, ForbiddenError
 from assistant.store.suite_types import StoredCase, StoredSuite
+from assistant.types import DocumentId
 from ui.web.desk import SignedOutError
 from ui.web.services.suites import Passage
 
 _SUITES = "plinth_suites"
 _numbers = count(1)
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What was selected in the text of a page, and not looked at yet."""
+
+    document_id: DocumentId
+    page_index: int
+    """0-based."""
+    selected: Any
+    """Start, end and text, as the browser has them."""
 
 
 @dataclass(slots=True)
@@ -33,6 +46,8 @@ class CaseDraft:
     facts: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
     passages: list[Passage] = field(default_factory=list)
+    selections: list[Selection] = field(default_factory=list)
+    """To be made passages of."""
     error: str | None = None
     """Why it was not saved."""
     number: int = field(default_factory=lambda: next(_numbers))

@@ -202,6 +202,9 @@ ROWS: dict[str, list[Row]] = {
     ],
     "sign_in_links": [{"id": "11" * 32, "user_id": 2, "expires_at": 1767323045.25}],
     "audit": [_audit_entry()],
+    "open_questions": [
+        {"id": 1, "actor": "ann", "asked_at": "2026-01-02T03:04:05.250000+00:00", "shown": ["d1"]}
+    ],
     "memberships": [{"user_id": 1, "group_id": 1}, {"user_id": 2, "group_id": 2}],
     "grants": [{"group_id": 1, "collection_id": 1}, {"group_id": 2, "collection_id": 2}],
     "document_grants": [{"group_id": 1, "document_id": "d2"}],

@@ -3,6 +3,7 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -37,6 +38,27 @@ class Ended:
         self.progress: AnswerProgress = run.snapshot()
 
 
+@dataclass
+class Told:
+    """Tells functions what becomes of a question."""
+
+    on_reply: Callable[[Reply], None]
+    on_no_reply: Callable[[AnswerRun], None]
+    on_shown: Callable[[frozenset[DocumentId]], None]
+
+    def begin(self) -> None:
+        pass
+
+    def before_shown(self, documents: frozenset[DocumentId]) -> None:
+        self.on_shown(documents)
+
+    def end(self, run: AnswerRun, reply: Reply | None) -> None:
+        if reply is None:
+            self.on_no_reply(run)
+        else:
+            self.on_reply(reply)
+
+
 @pytest.fixture
 def engine(opened: Resources) -> AnswerCache:
     return opened.answers.result()
@@ -48,6 +70,7 @@ def start(
     on_no_reply: Callable[[AnswerRun], None] = lambda _: None,
     line: WaitingLine | None = None,
     is_watched: Callable[[], bool] = lambda: True,
+    on_shown: Callable[[frozenset[DocumentId]], None] = lambda _: None,
 ) -> AnswerRun:
     return start_answer(
         answerer,
@@ -55,8 +78,7 @@ def start(
         history=(),
         readable=OPERATOR,
         ticket=(line or one_at_a_time()).ticket("ann"),
-        on_reply=on_reply,
-        on_no_reply=on_no_reply,
+        record=Told(on_reply, on_no_reply, on_shown),
         is_watched=is_watched,
     )
 
@@ -185,6 +207,29 @@ def test_what_the_model_was_shown_counts_as_shown_with_its_first_words(
     own.listen(TextPiece(text="Because"))
     assert own.shown == {"a", "b"}
     assert run.shown
+
+
+def test_nothing_is_shown_before_that_is_recorded() -> None:
+    seen: list[tuple[frozenset[DocumentId], AnswerProgress]] = []
+    run = AnswerRun("Why?", OPERATOR, lambda shown: seen.append((shown, run.snapshot())))
+    read = frozenset({DocumentId("a"), DocumentId("b")})
+    run.listen(EvidenceChosen(documents=read))
+    run.listen(TextPiece(text="Because"))
+    run.listen(TextPiece(text=" of it."))
+    ((shown, before),) = seen
+    assert (shown, before.text) == (read, "")
+    assert run.snapshot().text == "Because of it."
+
+
+def test_what_cannot_be_recorded_is_not_shown(engine: AnswerCache) -> None:
+    def refuse(_documents: frozenset[DocumentId]) -> None:
+        raise StoreError("the disk is full")
+
+    stored: list[Reply] = []
+    run = start(lambda: engine, stored.append, on_shown=refuse)
+    progress = Ended(run).progress
+    assert (progress.error, progress.best, progress.text) == ("the disk is full", None, "")
+    assert (stored, run.shown) == ([], frozenset())
 
 
 @pytest.mark.parametrize("error", [StoreError("the disk is full"), PermissionError("no")])

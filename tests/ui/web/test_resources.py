@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from assistant.store.catalog import Catalog
+from assistant.store.catalog import Catalog, open_catalog
+from assistant.store.types import AuditAction
 from models.fakes import FakeGenerator
 from tests.ui.conftest import Plinth
 from ui.web.resources import open_resources
@@ -34,3 +35,14 @@ def test_generator_forgets_when_documents_change(
         assert not forgotten.is_set()
         generations[0] += 1
         assert forgotten.wait(60)
+
+
+def test_server_records_the_questions_that_the_one_before_left(
+    asking: Plinth, data_dir: Path
+) -> None:
+    assert asking("docs", "list").exit_code == 0
+    with open_catalog(data_dir) as catalog:
+        catalog.open_questions.begin("ann")
+    with open_resources(data_dir) as resources:
+        (entry,) = resources.catalog.audit.entries(action=AuditAction.ASKED, limit=9)
+    assert (entry.actor, entry.details["status"]) == ("ann", "interrupted")

@@ -12,6 +12,7 @@ import pytest
 from assistant.access import OPERATOR, Role
 from assistant.errors import AssistantError, QuestionCancelledError, UnknownNameError
 from assistant.events import BestEvidence, Listener
+from assistant.store.catalog import open_catalog
 from assistant.store.types import AuditAction
 from assistant.types import ChunkId, Citation, DocumentId, Span, Version
 from evals.suites import parse_suite
@@ -170,6 +171,34 @@ def test_a_stopped_question_is_recorded_with_what_was_shown(
     (entry,) = opened.catalog.audit.entries(action=AuditAction.ASKED, limit=9)
     assert entry.details == {"status": "stopped", "shown": [document.document_id]}
     assert "Why" not in str(entry)
+
+
+def test_a_question_under_way_when_the_server_ends_is_recorded_by_the_next_start(
+    opened: Resources, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (document, *_) = desk.documents.find(limit=1).documents
+    started, go_on = threading.Event(), threading.Event()
+
+    class Stuck:
+        def ask(self, *_: object, listener: Listener, **__: object) -> None:
+            listener(BestEvidence(citation=cite(document.document_id)))
+            started.set()
+            assert go_on.wait(END_S)
+            raise QuestionCancelledError
+
+    monkeypatch.setattr(opened.answers, "result", Stuck)
+    run = desk.answers.start("Why?", conversation_id=None, on_stored=lambda _: None)
+    assert started.wait(END_S)
+    with open_catalog(opened.data_dir) as catalog:  # as the next server's
+        assert catalog.open_questions.record_interrupted() == 1
+    (entry,) = opened.catalog.audit.entries(action=AuditAction.ASKED, limit=9)
+    assert entry.actor == desk.person.name
+    assert entry.details["status"] == "interrupted"
+    assert entry.details["shown"] == [document.document_id]
+    assert entry.details["asked_at"] <= entry.at
+    go_on.set()
+    wait_until(lambda: run.snapshot().is_done)
+    assert len(opened.catalog.audit.entries(action=AuditAction.ASKED, limit=9)) == 1
 
 
 def cite(document_id: DocumentId) -> Citation:

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import SimpleNamespace
 
 import pytest
+import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from assistant.access import OPERATOR
@@ -10,6 +12,7 @@ from assistant.store.suite_types import StoredSuite
 from tests.ui.web.test_suites import CSV, LEAVE, document_id
 from ui.measuring import suites_root
 from ui.web.components import passage_picker
+from ui.web.components.passage_picker import WHOLE_PAGE
 from ui.web.desk import Desk
 from ui.web.resources import Resources
 from ui.web.suite_state import SuitesState
@@ -134,8 +137,13 @@ def picking(monkeypatch: pytest.MonkeyPatch, picked: object) -> None:
     """Have the browser tell, once, that something was selected in the text."""
     told = iter([picked])
 
+    def draw(*, key: str, on_picked_change: Callable[[], None], **_options: object) -> None:
+        for one in told:
+            st.session_state[key] = SimpleNamespace(picked=one)
+            on_picked_change()
+
     def component(_name: str):  # type: ignore[no-untyped-def]  # as `scripted_component`
-        return lambda **_options: SimpleNamespace(picked=next(told, None))
+        return draw
 
     monkeypatch.setattr(passage_picker, "scripted_component", component)
 
@@ -152,6 +160,7 @@ def test_a_passage_is_selected_in_the_text_of_a_page(
     start = text.index(LEAVE)
     picking(monkeypatch, {"start": start, "end": start + len(LEAVE), "text": LEAVE})
     box(app, "Document").set_value(leave).run()
+    app.run()
     assert not app.exception
     assert f"“{LEAVE}”" in texts(app)
     press(app, "Use the whole page")
@@ -163,6 +172,20 @@ def test_a_passage_is_selected_in_the_text_of_a_page(
     assert case.values["evidence"] == [{"document": "leave.md", "page": None, "quote": LEAVE}]
     press(app, "Edit")
     assert f"“{LEAVE}”" in texts(app)
+
+
+def test_a_selection_is_kept_until_it_is_looked_at(
+    app: AppTest, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_suite(app)
+    write(app, "How many days?")
+    picking(monkeypatch, WHOLE_PAGE)
+    app.run()  # as one that the press of Save ends before it comes to the passages
+    assert state_of(app).draft.passages == []
+    press(app, "Save")
+    (suite,) = desk.suites.list()
+    (case,) = desk.suites.cases(suite.suite_id)
+    assert len(case.values["evidence"]) == 1
 
 
 @pytest.mark.parametrize(
@@ -179,7 +202,7 @@ def test_a_selection_that_is_not_there_is_said(
     make_suite(app)
     press(app, "Add a question")
     picking(monkeypatch, picked)
-    app.run()
+    app.run().run()
     assert not app.exception
     assert said in texts(app)
     assert state_of(app).draft.passages == []

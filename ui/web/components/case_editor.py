@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import streamlit as st
 
 from assistant.errors import AssistantError, ForbiddenError
-from ui.web.components.passage_picker import draw_picker
+from ui.web.components.passage_picker import draw_picker, take_selections
 from ui.web.components.reply import place
 from ui.web.desk import Desk, SignedOutError
 from ui.web.services.suites import OwnSuites
@@ -46,6 +46,7 @@ def draw_editor(desk: Desk, state: SuitesState, draft: CaseDraft) -> None:
         )
         draft.facts = _split(facts)
     draft.tags = _tags(suites, draft)
+    take_selections(desk, draft)
     if draft.is_answerable:
         _draw_passages(draft)
         with st.container(border=True):

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import streamlit as st
 
 from assistant.errors import AssistantError, ForbiddenError, UnknownNameError
 from assistant.store.types import DocumentDetail, DocumentSummary
+from assistant.types import DocumentId
 from ui.web.components.scripted import scripted_component
 from ui.web.desk import Desk, SignedOutError
 from ui.web.routes import file_address
 from ui.web.shown_text import plain
-from ui.web.suite_state import CaseDraft
+from ui.web.suite_state import CaseDraft, Selection
 
 MOST_FOUND = 50
+WHOLE_PAGE = {"start": 0, "end": 0, "text": ""}
 
 
 def draw_picker(desk: Desk, draft: CaseDraft) -> None:
@@ -36,7 +39,8 @@ def draw_picker(desk: Desk, draft: CaseDraft) -> None:
         st.info("This page has no text.", icon=":material/info:")
         return
     key = draft.key(f"text-{document.document_id}-{index}-{draft.n_picked}")
-    picked = scripted_component("passage")(
+    place = (document.document_id, index)
+    scripted_component("passage")(
         key=key,
         data={
             # No line break of its own in a box of text: each stands for one character.
@@ -44,31 +48,46 @@ def draw_picker(desk: Desk, draft: CaseDraft) -> None:
             "page": key,
             "label": f"Text of {document.document}, {_page_name(detail, index)}",
         },
-        on_picked_change=lambda: None,
-    ).picked
+        on_picked_change=partial(_keep_selected, draft, place, key),
+    )
     with st.container(horizontal=True, vertical_alignment="center"):
-        is_whole = st.button(
+        st.button(
             "Use the whole page",
             key=draft.key("whole"),
             help="Where no single passage proves the answer, as in a table.",
+            on_click=_keep,
+            args=(draft, place, WHOLE_PAGE),
         )
         address = file_address(document.document_id, document.version, page.page_number)
         st.link_button("Open the file", address, icon=":material/open_in_new:")
-    if is_whole:
-        _pick(desk, draft, detail, index, {"start": 0, "end": 0, "text": ""})
-    if picked is not None:
-        _pick(desk, draft, detail, index, picked)
 
 
-def _pick(desk: Desk, draft: CaseDraft, detail: DocumentDetail, index: int, picked: Any) -> None:
+def take_selections(desk: Desk, draft: CaseDraft) -> None:
+    """Make passages of what was selected since the page was drawn last."""
+    while draft.selections:
+        _take(desk, draft, draft.selections[0])
+        del draft.selections[0]
+
+
+def _keep_selected(draft: CaseDraft, place: tuple[DocumentId, int], key: str) -> None:
+    _keep(draft, place, st.session_state[key].picked)
+
+
+def _keep(draft: CaseDraft, place: tuple[DocumentId, int], selected: Any) -> None:
+    # Before the page is drawn: a press of another button ends the drawing, and what came with it.
+    draft.selections.append(Selection(*place, selected))
+    draft.n_picked += 1
+
+
+def _take(desk: Desk, draft: CaseDraft, one: Selection) -> None:
     draft.error = None
     try:
         passage = desk.suites.pick(
-            detail.summary.document_id,
-            index,
-            int(picked["start"]),
-            int(picked["end"]),
-            str(picked["text"]),
+            one.document_id,
+            one.page_index,
+            int(one.selected["start"]),
+            int(one.selected["end"]),
+            str(one.selected["text"]),
         )
     except (SignedOutError, ForbiddenError):
         raise
@@ -77,10 +96,8 @@ def _pick(desk: Desk, draft: CaseDraft, detail: DocumentDetail, index: int, pick
     except AssistantError as error:
         draft.error = f"Not added: {error}."
     else:
-        draft.n_picked += 1
         if passage not in draft.passages:
             draft.passages.append(passage)
-    st.rerun()
 
 
 def _chosen_document(desk: Desk, draft: CaseDraft) -> DocumentSummary | None:

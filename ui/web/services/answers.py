@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from assistant.access import Who
 from assistant.errors import AssistantError
-from assistant.reply_json import reply_to_json
-from assistant.store.audit import AuditLog
-from assistant.store.types import AuditAction
-from assistant.types import Reply, Turn
+from assistant.reply_json import document_ids, reply_to_json
+from assistant.store.open_questions import OpenQuestion, OpenQuestions
+from assistant.types import DocumentId, Reply, Turn
 from ui.web.answering import AnswerRun, start_answer
 from ui.web.services.conversations import OwnConversations
 
@@ -31,8 +30,8 @@ class Answers:
         cache: Answers, once models are loaded.
         line: Of all who want the model.
         metrics: Count how questions end.
-        conversations: Where replies are kept and recorded.
-        audit: Where questions without a reply are recorded.
+        conversations: Where replies are kept.
+        open_questions: Where questions are kept until they are recorded.
     """
 
     def __init__(
@@ -42,14 +41,14 @@ class Answers:
         line: WaitingLine,
         metrics: Metrics,
         conversations: OwnConversations,
-        audit: AuditLog,
+        open_questions: OpenQuestions,
     ) -> None:
         self._who = who
         self._cache = cache
         self._line = line
         self._metrics = metrics
         self._conversations = conversations
-        self._audit = audit
+        self._open_questions = open_questions
 
     def start(
         self,
@@ -81,16 +80,10 @@ class Answers:
                 for role, content in (("user", turn.question), ("assistant", turn.reply["answer"]))
             )
 
-        def store(reply: Reply) -> None:
-            stored_in, _ = self._conversations.add_turn(
-                conversation_id, question, reply_to_json(reply)
-            )
+        def store(reply: Mapping[str, Any]) -> int:
+            stored_in, turn_id = self._conversations.add_turn(conversation_id, question, reply)
             on_stored(stored_in)
-
-        def record(run: AnswerRun) -> None:
-            # In the name of who asked, who may be signed out by now.
-            status = "stopped" if run.is_stopped else "failed"
-            self._audit.note(person.name, AuditAction.ASKED, status=status, shown=sorted(run.shown))
+            return turn_id
 
         return start_answer(
             self._cache.result,
@@ -98,8 +91,7 @@ class Answers:
             history=history,
             readable=person.readable,
             ticket=self._line.ticket(person.name),
-            on_reply=store,
-            on_no_reply=record,
+            record=_Record(self._open_questions, person.name, store),
             on_end=self._metrics.note_question,
             is_watched=is_watched,
             anew=anew,
@@ -113,3 +105,37 @@ class Answers:
             is_same = False
         if not is_same:
             run.abandon(CHANGED)
+
+
+class _Record:
+    """Records a question in the name of who asked it, who may be signed out by its end."""
+
+    def __init__(
+        self,
+        open_questions: OpenQuestions,
+        actor: str,
+        store: Callable[[Mapping[str, Any]], int],
+    ) -> None:
+        self._open_questions = open_questions
+        self._actor = actor
+        self._store = store
+        self._question: OpenQuestion | None = None
+
+    def begin(self) -> None:
+        self._question = self._open_questions.begin(self._actor)
+
+    def before_shown(self, documents: frozenset[DocumentId]) -> None:
+        if self._question is not None:
+            self._open_questions.add_shown(self._question, documents)
+
+    def end(self, run: AnswerRun, reply: Reply | None) -> None:
+        if self._question is None:
+            return
+        if reply is None:
+            status = "stopped" if run.is_stopped else "failed"
+            self._open_questions.end(self._question, status=status, shown=run.shown)
+            return
+        held = reply_to_json(reply)
+        turn_id = self._store(held)
+        shown = run.shown | document_ids(held)
+        self._open_questions.end(self._question, status=held["status"], shown=shown, turn=turn_id)

@@ -6,12 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from assistant.access import Who
-from assistant.reply_json import document_ids
-from assistant.store.audit import AuditLog
 from assistant.store.conversations import Conversations
 from assistant.store.review_types import Problem
 from assistant.store.reviews import Reviews
-from assistant.store.types import AuditAction, ConversationSummary, Feedback, StoredTurn
+from assistant.store.types import ConversationSummary, Feedback, StoredTurn
 
 
 class OwnConversations:
@@ -21,16 +19,12 @@ class OwnConversations:
         who: Who asks, as of now.
         conversations: Everybody's.
         reviews: Where feedback is sent.
-        audit: Where questions are recorded.
     """
 
-    def __init__(
-        self, who: Who, conversations: Conversations, reviews: Reviews, audit: AuditLog
-    ) -> None:
+    def __init__(self, who: Who, conversations: Conversations, reviews: Reviews) -> None:
         self._who = who
         self._conversations = conversations
         self._reviews = reviews
-        self._audit = audit
 
     def list(self) -> tuple[ConversationSummary, ...]:
         """Return the conversations, latest first."""
@@ -54,14 +48,7 @@ class OwnConversations:
             UnknownNameError: there is no such conversation.
         """
         person = self._who()
-        stored_in, turn_id = self._conversations.add_turn(
-            conversation_id, person.owner, question, reply
-        )
-        shown = sorted(document_ids(reply))
-        self._audit.note(
-            person.name, AuditAction.ASKED, turn=turn_id, status=reply["status"], shown=shown
-        )
-        return stored_in, turn_id
+        return self._conversations.add_turn(conversation_id, person.owner, question, reply)
 
     def rate(self, turn_id: int, feedback: Feedback | None) -> None:
         """Store what the person thinks of a reply; None takes it back.
