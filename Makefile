@@ -28,7 +28,7 @@ test: $(DEV) setup ## everything that continuous integration runs
 	@$(MAKE) --no-print-directory lint
 	@echo "== tests, two at a time (half an hour or more)"
 	@rm -f .coverage .coverage.*
-	@$(BIN)/coverage run -m pytest -n 2 --dist worksteal
+	@$(BIN)/coverage run -m pytest -n 2 --dist loadgroup
 	@$(BIN)/coverage combine --quiet
 	@$(BIN)/coverage report
 

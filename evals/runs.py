@@ -98,6 +98,12 @@ class Run:
     store: Runs = field(repr=False, compare=False)
 
     @property
+    def readable(self) -> str | None:
+        """Fingerprint of what its questions were answered from; None: not known."""
+        found: str | None = self.plan["subject"].get("readable")
+        return found
+
+    @property
     def n_cases(self) -> int:
         """Cases that are asked, all suites together."""
         return self.store.counts(self.id).n_cases

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import random
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +28,33 @@ settings.register_profile("mutants", phases=[Phase.explicit, Phase.generate])
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the tests of a file in one process, for its fixtures, and all of the browser's.
+
+    Two browsers with their servers and models are more than two cores draw in time.
+    """
+    for item in items:
+        of_browser = item.path.is_relative_to(PROJECT / "tests" / "browser")
+        item.add_marker(pytest.mark.xdist_group("browser" if of_browser else str(item.path)))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_report_to_serializable() -> Generator[None, dict[str, Any] | None, Any]:
+    """Let a worker report what no UTF-8 holds: half a pair, which tests put into logs."""
+    return _encodable((yield))
+
+
+def _encodable(value: Any) -> Any:
+    match value:
+        case str():
+            return value.encode("utf-8", "backslashreplace").decode("utf-8")
+        case dict():
+            return {key: _encodable(held) for key, held in value.items()}
+        case list() | tuple():
+            return type(value)(map(_encodable, value))
+    return value
 
 
 @pytest.fixture(autouse=True)

@@ -33,6 +33,12 @@ FIRST = hashlib.sha256(b"plinth audit log").hexdigest()
 """What stands for the hash before the first entry."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Anchor:
+    entry_id: int
+    entry_hash: str
+
+
 @dataclass(slots=True)
 class Recording:
     """A change that is under way, and what is to be recorded of it."""
@@ -90,22 +96,43 @@ class AuditLog:
             self._move_anchor(*newest)
 
     def _move_anchor(self, entry_id: int, entry_hash: str) -> None:
-        """Anchor the newest entry; what is recorded is committed, so no failure undoes it."""
+        """Anchor the newest entry; what is recorded is committed, so no failure undoes it.
+
+        An anchor that the entries do not fit stays: it shows that they were tampered with.
+        """
         try:
             with ProcessLock(self._anchor.with_suffix(".lock"), wait_s=ANCHOR_WAIT_S):
-                if self._anchored_id() < entry_id:
-                    text = json.dumps({"id": entry_id, "hash": entry_hash})
-                    write_durably(self._anchor.parent, [text.encode()], self._anchor.name)
+                before = self._anchored()
+                if before is not None and not self._holds(before):
+                    raise StoreError(f"entry {before.entry_id} is not what it was")
+                if before is not None and before.entry_id >= entry_id:
+                    return
+                text = json.dumps({"id": entry_id, "hash": entry_hash})
+                write_durably(self._anchor.parent, [text.encode()], self._anchor.name)
         except (StoreError, OSError) as error:
-            _LOG.error("the audit log's anchor lags behind: %s", error)
+            _LOG.error("the audit log's anchor stays where it was: %s", error)
 
-    def _anchored_id(self) -> int:
+    def _anchored(self) -> _Anchor | None:
+        """Return what the anchor file holds; None: there is none yet.
+
+        Raises:
+            StoreError: it cannot be read, or is none.
+        """
         try:
-            return int(json.loads(self._anchor.read_text(encoding="utf-8"))["id"])
+            held = json.loads(self._anchor.read_text(encoding="utf-8"))
+            anchored = _Anchor(int(held["id"]), str(held["hash"]))
         except FileNotFoundError:
-            return 0
+            return None
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise StoreError(f"{str(self._anchor)!r} cannot be read") from error
+        if anchored.entry_id < 1:
+            raise StoreError(f"{str(self._anchor)!r} cannot be read: entries are counted from 1")
+        return anchored
+
+    def _holds(self, anchored: _Anchor) -> bool:
+        with self._database.reading() as session:
+            row = session.get(AuditRow, anchored.entry_id)
+            return row is not None and row.hash == anchored.entry_hash
 
     def note(self, actor: str, action: AuditAction, subject: str = "", **details: Any) -> None:
         """Record something that changes nothing in the catalog."""
@@ -160,38 +187,33 @@ class AuditLog:
         """Return what shows that the log was tampered with; empty for a sound one."""
         with self._database.reading() as session:
             try:
-                anchored = json.loads(self._anchor.read_text(encoding="utf-8"))
-                anchor_id, anchor_hash = int(anchored["id"]), str(anchored["hash"])
-                if anchor_id < 1:
-                    raise ValueError("entries are counted from 1")
-            except FileNotFoundError:
-                anchor_id, anchor_hash = 0, FIRST
-                # An entry is committed before its anchor is written: one may lack it after a crash.
-                if (session.scalar(select(func.max(AuditRow.id))) or 0) > 1:
-                    return (f"the audit log's anchor {str(self._anchor)!r} is missing",)
-            except (OSError, ValueError, KeyError, TypeError):
-                return (f"the audit log's anchor {str(self._anchor)!r} cannot be read",)
-            return _chain_problems(session, anchor_id, anchor_hash)
+                anchored = self._anchored()
+            except StoreError as error:
+                return (f"the audit log's anchor {error}",)
+            # An entry is committed before its anchor is written: one may lack it after a crash.
+            if anchored is None and (session.scalar(select(func.max(AuditRow.id))) or 0) > 1:
+                return (f"the audit log's anchor {str(self._anchor)!r} is missing",)
+            return _chain_problems(session, anchored or _Anchor(0, FIRST))
 
 
-def _chain_problems(session: Session, anchor_id: int, anchor_hash: str) -> tuple[str, ...]:
+def _chain_problems(session: Session, anchored: _Anchor) -> tuple[str, ...]:
     before, expected_id = FIRST, 1
-    found_anchor = anchor_id == 0  # none was written yet
+    found_anchor = anchored.entry_id == 0  # none was written yet
     with session.scalars(_by_age().execution_options(yield_per=1000)) as rows:
         for row in rows:
             if row.id != expected_id:
                 return (f"the audit log lacks entry {expected_id}",)
             if row.hash != _hash(before, row):
                 return (f"entry {row.id} of the audit log is not what was written",)
-            if row.id == anchor_id:
-                found_anchor = row.hash == anchor_hash
+            if row.id == anchored.entry_id:
+                found_anchor = row.hash == anchored.entry_hash
             before, expected_id = row.hash, expected_id + 1
     if not found_anchor:
         n_held = expected_id - 1
         return (
-            f"the audit log ends at entry {n_held}, entry {anchor_id} was written"
-            if n_held < anchor_id
-            else f"entry {anchor_id} of the audit log is another one than was written",
+            f"the audit log ends at entry {n_held}, entry {anchored.entry_id} was written"
+            if n_held < anchored.entry_id
+            else f"entry {anchored.entry_id} of the audit log is another one than was written",
         )
     return ()
 

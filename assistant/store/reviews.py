@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Row, Select, select
+from sqlalchemy import ColumnElement, Row, Select, func, select
 from sqlalchemy.orm import Session
 
 from assistant.access import ReadableSet
@@ -109,6 +109,8 @@ class Reviews:
 
     def review(self, review_id: int, readable: ReadableSet) -> Review:
         """Return feedback with question and reply, without what the reviewer may not read.
+
+        What was taken back, or went with its conversation, has neither.
 
         Raises:
             UnknownNameError: there is none of this id.
@@ -240,10 +242,14 @@ def _selection() -> Select[*tuple[Any, ...]]:
             CollectionRow.name.label("collection"),
             CollectionRow.id.label("collection_id"),
         )
-        .outerjoin(TurnRow, TurnRow.id == ReviewRow.turn_id)
+        .outerjoin(TurnRow, (TurnRow.id == ReviewRow.turn_id) & ~_was_withdrawn())
         .outerjoin(SuiteRow, SuiteRow.id == ReviewRow.suite_id)
         .outerjoin(CollectionRow, CollectionRow.id == SuiteRow.collection_id)
     )
+
+
+def _was_withdrawn() -> ColumnElement[bool]:
+    return func.coalesce(ReviewRow.outcome, "") == ReviewOutcome.WITHDRAWN.value
 
 
 def _summary(found: Row[Any], readable: ReadableSet) -> ReviewSummary:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -15,7 +16,7 @@ from playwright.sync_api import Locator, Page, expect
 from assistant.access import OPERATOR, Person
 from assistant.settings import SignInSettings
 from assistant.store.catalog import Catalog, open_catalog
-from tests.browser.app import wait_until_settled
+from tests.browser.app import POLL_S, STEP_MS, wait_until_settled
 from tests.browser.conftest import Visitor
 from ui.web.cookies import COOKIE
 from ui.web.shown_text import ZERO_WIDTH_NON_JOINER
@@ -155,10 +156,17 @@ def assert_inert(page: Page, listener: Listener) -> None:
 
 
 def assert_shows(place: Page | Locator, texts: Sequence[str]) -> None:
-    """Assert that every text stands there to the letter."""
+    """Assert that every text stands there to the letter, at the latest when all is drawn."""
+    page = place if isinstance(place, Page) else place.page
+    deadline_s = time.monotonic() + STEP_MS / 1000
+    while (missing := _missing(place, texts)) and time.monotonic() < deadline_s:
+        page.wait_for_timeout(POLL_S * 1000)
+    assert missing == [], shown(place)
+
+
+def _missing(place: Page | Locator, texts: Sequence[str]) -> list[str]:
     there = shown(place)
-    missing = [text for text in texts if folded(text) not in there]
-    assert missing == [], there
+    return [text for text in texts if folded(text) not in there]
 
 
 def stored_reply(

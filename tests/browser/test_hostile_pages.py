@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, FilePayload, Page, expect
+from playwright.sync_api import TimeoutError as PlaywrightTimeoutError
 
 from assistant.access import OPERATOR, Role
 from assistant.store.catalog import open_catalog
@@ -22,6 +23,8 @@ from evals.suites import SAMPLE, Case, Evidence, Suite, case_to_json
 from ingest.uploads import upload_name
 from tests.assistant.corpora import batch, content
 from tests.browser.app import (
+    TRIES,
+    TRY_MS,
     RunningApp,
     add_person,
     ask,
@@ -178,9 +181,18 @@ def turn_to(page: Page, tab: str) -> None:
 
 
 def unfold_all(page: Page) -> None:
-    """Open what is folded; unfolding takes its time, and closing again looks open for a while."""
-    wait_until_settled(page)
-    page.evaluate(UNFOLD)
+    """Open what is folded; unfolding takes its time, and closing again looks open for a while.
+
+    What is drawn anew meanwhile is folded again.
+    """
+    for _ in range(TRIES):
+        wait_until_settled(page)
+        page.evaluate(UNFOLD)
+        try:
+            page.wait_for_function(IS_UNFOLDED, timeout=TRY_MS)
+        except PlaywrightTimeoutError:
+            continue
+        return
     page.wait_for_function(IS_UNFOLDED)
 
 

@@ -233,6 +233,12 @@ def acting(text: str) -> list[str]:
     return [char for char in text if char != "\n" and unicodedata.category(char) in ACTIVE]
 
 
+@pytest.fixture(autouse=True)
+def _own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Names without a folder are of the current one: what is written there belongs to the test."""
+    monkeypatch.chdir(tmp_path)
+
+
 def test_no_command_prints_what_acts_on_a_terminal(hostile: Plinth) -> None:
     for command, tries in READING.items():
         for arguments in tries:

@@ -55,7 +55,8 @@ BELOW: dict[str, Rule | Action] = {
     f"{DOCUMENTS_PATH}/": Action.READ,
     f"{UPLOADS_PATH}/": Action.CHANGE_DOCUMENTS,
     "/static/": Rule.SIGNED_IN,
-    # Pictures and downloads of Streamlit's own; nothing of a document ever goes there.
+    # Pictures and downloads of Streamlit's own. Of documents only what an evaluation's report or an
+    # exported suite quotes goes there, at an address made of its bytes.
     "/media/": Rule.SIGNED_IN,
     "/_stcore/bidi-components/": Rule.SIGNED_IN,
     "/_stcore/upload_file/": Action.EVALUATE,  # suites are all that is sent this way

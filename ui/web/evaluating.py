@@ -57,6 +57,8 @@ class EvaluationProgress:
     run_id: str
     suite: str
     """Name of what is asked; of several, of each."""
+    readable: str | None
+    """Fingerprint of what it may see."""
     n_done: int
     """Cases asked, those of an earlier start included."""
     n_total: int
@@ -96,6 +98,7 @@ class Evaluation:
         self._progress = EvaluationProgress(
             run_id=self.run.id,
             suite=", ".join(self.run.plan["suites"]),
+            readable=self.run.readable,
             n_done=self.run.n_replies,
             n_total=self.run.n_cases,
         )

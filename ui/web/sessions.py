@@ -14,7 +14,7 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from assistant.errors import AssistantError, ForbiddenError
 from assistant.store.traces import Footprint
-from assistant.store.types import StoredTurn
+from assistant.store.types import DocumentSummary, StoredTurn
 from assistant.types import DocumentId
 from ui.web import resources
 from ui.web.answering import AnswerRun
@@ -163,6 +163,12 @@ class DocumentsState:
     decision: Decision | None = None
     noted: set[str] = field(default_factory=set)
     """Documents whose reading is recorded."""
+
+    def note_read(self, desk: Desk, summary: DocumentSummary) -> None:
+        """Record that a document is read; not again with every page turned."""
+        if summary.document_id not in self.noted:
+            desk.documents.note_read(summary)
+            self.noted.add(summary.document_id)
 
     def turn(self, step: int) -> None:
         """Turn the list's pages."""

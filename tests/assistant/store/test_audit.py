@@ -66,6 +66,22 @@ def test_tampering_is_found(audit: AuditLog, tamper, statement: str, problem: st
     assert problem in found
 
 
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "DELETE FROM audit WHERE subject = 'three'",
+        "UPDATE audit SET actor = 'nobody', hash = 'x' WHERE subject = 'three'",
+    ],
+)
+def test_tampering_stays_found_whatever_is_recorded_after_it(
+    audit: AuditLog, tamper, statement: str
+) -> None:
+    tamper(statement)
+    for name in ("four", "five", "six"):
+        audit.note("ann", AuditAction.ASKED, name)
+        assert audit.problems() != ()
+
+
 def test_a_log_written_anew_without_its_end_is_found(
     audit: AuditLog, tamper, data_dir: Path
 ) -> None:

@@ -88,6 +88,9 @@ def test_feedback_is_sent_changed_and_taken_back(
     assert talk.turns(asked.conversation, "ann", OPERATOR)[1].comment == ""
     (closed,) = reviews.closed(OPERATOR, limit=9)
     assert (closed.outcome, closed.closed_by) == (ReviewOutcome.WITHDRAWN, None)
+    assert closed.question is None
+    taken_back = reviews.review(review_id, OPERATOR)
+    assert (taken_back.reply, taken_back.note, taken_back.summary.question) == (None, "", None)
     assert send(reviews, asked.second) == review_id  # on second thoughts
     assert reviews.closed(OPERATOR, limit=9) == ()
 

@@ -9,7 +9,8 @@ import pytest
 from sqlalchemy import update
 from streamlit.testing.v1 import AppTest
 
-from assistant.access import OPERATOR
+from assistant.access import OPERATOR, Role
+from assistant.errors import UnknownNameError
 from assistant.evidence.attribution import Verdict
 from assistant.store.rows import RunCaseRow, RunRow
 from assistant.store.writer import open_writer
@@ -17,6 +18,7 @@ from assistant.types import Support
 from evals.runs import Plan, list_runs, start_run
 from evals.stored_suites import import_suite, open_suite
 from evals.suites import Suite, parse_suite
+from tests.ui.web.conftest import SignIn
 from ui.web.components.run_list import N_SHOWN
 from ui.web.desk import Desk
 from ui.web.resources import Resources
@@ -311,6 +313,34 @@ def test_run_under_way_is_seen_by_every_tab_and_stops(
     assert "Stopped with" not in texts(other)
     (run,) = list_runs(opened.catalog.runs)
     assert run.n_replies == 4
+
+
+def test_run_of_others_is_neither_seen_nor_stopped_by_who_may_read_less(
+    app: AppTest, opened: Resources, sign_in: SignIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waiting = Waiting()
+    monkeypatch.setattr("assistant.engine.Engine.ask", lambda _, *a, **o: waiting.ask(*a, **o))
+    run_id = opened.evaluations.start(load(opened, "own"), OPERATOR, sample=None)
+    assert waiting.is_asked.wait(END_S)
+    evaluator = sign_in("eva", Role.EVALUATOR)
+    other = AppTest.from_function(_script, default_timeout=END_S).run()
+    assert not other.exception
+    assert "Asking" not in texts(other)
+    assert "Stop" not in labels(other)
+    assert (evaluator.evaluations.snapshots(), evaluator.evaluations.runs()) == ((), [])
+    evaluator.evaluations.stop(run_id)
+    evaluator.evaluations.forget(run_id)
+    (progress,) = opened.evaluations.snapshots()
+    assert not progress.is_stopping
+    (run,) = list_runs(opened.catalog.runs)
+    for ask_for in (
+        lambda: evaluator.evaluations.readable_cases(run, ()),
+        lambda: evaluator.evaluations.compare(run, run),
+    ):
+        with pytest.raises(UnknownNameError):
+            ask_for()
+    sign_in("root").evaluations.stop(run_id)
+    settle(app.run())
 
 
 def test_a_second_start_of_the_same_is_refused_and_another_run_takes_turns(

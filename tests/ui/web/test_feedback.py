@@ -11,6 +11,7 @@ from tests.ui.web.test_ask import QUESTION, ask
 from tests.ui.web.test_suites import CSV, LEAVE
 from tests.ui.web.test_suites_page import box, press, texts, turn_to
 from ui.web.components.feedback import SHARED
+from ui.web.components.review_queue import draft_of
 from ui.web.desk import Desk
 from ui.web.resources import Resources
 from ui.web.server import SCRIPT
@@ -168,7 +169,7 @@ def test_feedback_that_was_taken_back_meanwhile_is_said_to_be(
     ann.conversations.delete(talk.conversation_id)
     press(app, "Take it")
     assert "taken back by who sent it, meanwhile" in texts(app)
-    assert "The conversation was deleted, and question and answer with it" in texts(app)
+    assert "It was taken back, or its conversation deleted" in texts(app)
 
 
 def test_the_given_answer_is_offered_where_only_its_evidence_is_wrong(
@@ -182,3 +183,18 @@ def test_the_given_answer_is_offered_where_only_its_evidence_is_wrong(
     press(app, "Take it")
     press(app, "Write it")
     assert LEAVE in box(app, "Right answers").value
+
+
+def test_an_answer_from_another_collection_is_not_put_into_a_suite(
+    asked: AppTest, opened: Resources, sign_in: SignIn
+) -> None:
+    send(asked, Problem.EVIDENCE)
+    opened.catalog.edit_people("test").add_collection("board")
+    admin = sign_in("root")
+    own, other = (admin.suites.add("own", one) for one in ("documents", "board"))
+    (summary,) = admin.reviews.queue()
+    review = admin.reviews.review(summary.review_id)
+    assert review.reply is not None
+    assert draft_of(admin.suites, own, review).answers == (review.reply["answer"],)
+    assert draft_of(admin.suites, other, review).answers == ()
+    assert draft_of(admin.suites, other, review).question == QUESTION

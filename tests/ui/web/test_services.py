@@ -10,7 +10,7 @@ import anyio
 import pytest
 
 from assistant.access import OPERATOR, Role
-from assistant.errors import AssistantError, QuestionCancelledError, UnknownNameError
+from assistant.errors import AssistantError, QuestionCancelledError, StoreError, UnknownNameError
 from assistant.events import BestEvidence, Listener
 from assistant.store.catalog import open_catalog
 from assistant.store.types import AuditAction
@@ -199,6 +199,26 @@ def test_a_question_under_way_when_the_server_ends_is_recorded_by_the_next_start
     go_on.set()
     wait_until(lambda: run.snapshot().is_done)
     assert len(opened.catalog.audit.entries(action=AuditAction.ASKED, limit=9)) == 1
+
+
+def test_what_a_reply_shows_is_kept_before_it_can_be_read(
+    opened: Resources, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def end_there(*_: object) -> None:  # as a server that is killed just then
+        with open_catalog(opened.data_dir) as catalog:
+            catalog.open_questions.record_interrupted()
+        raise StoreError("gone")
+
+    monkeypatch.setattr(opened.catalog.conversations, "add_turn", end_there)
+    run = desk.answers.start(
+        "How many days of annual leave do employees receive?",
+        conversation_id=None,
+        on_stored=lambda _: None,
+    )
+    wait_until(lambda: run.snapshot().is_done)
+    assert run.snapshot().error == "gone"
+    (entry,) = opened.catalog.audit.entries(action=AuditAction.ASKED, limit=9)
+    assert len(entry.details["shown"]) > 1
 
 
 def cite(document_id: DocumentId) -> Citation:

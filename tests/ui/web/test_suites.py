@@ -170,21 +170,29 @@ def test_passages_are_of_documents_that_one_reads_and_that_the_suite_is_about(
         put(admin.suites, board, passage)
 
 
-def test_files_of_earlier_uploads_move_into_a_collection(
-    evaluator: Desk, opened: Resources
+def test_files_of_earlier_uploads_move_into_a_collection_by_who_may_read_everything(
+    evaluator: Desk, opened: Resources, sign_in: SignIn
 ) -> None:
     folder = suites_root(opened.data_dir)
     folder.mkdir(parents=True)
     (folder / "old.csv").write_bytes(CSV)
     (folder / "broken.jsonl").write_bytes(b"{")
-    assert evaluator.suites.earlier_files() == ("broken.jsonl", "old.csv")
+    assert evaluator.suites.earlier_files() == ()
+    for refused in (
+        lambda: evaluator.suites.adopt("old.csv", "documents"),
+        lambda: evaluator.suites.drop_earlier("old.csv"),
+    ):
+        with pytest.raises(UnknownNameError):
+            refused()
+    admin = sign_in("root")
+    assert admin.suites.earlier_files() == ("broken.jsonl", "old.csv")
     with pytest.raises(UnknownNameError):
-        evaluator.suites.adopt("old.csv", "board")
-    assert evaluator.suites.adopt("old.csv", "documents").full_name == "documents/old"
+        admin.suites.adopt("old.csv", "nowhere")
+    assert admin.suites.adopt("old.csv", "documents").full_name == "documents/old"
     with pytest.raises(SuiteError, match="not JSON"):
-        evaluator.suites.adopt("broken.jsonl", "documents")
-    assert evaluator.suites.earlier_files() == ("broken.jsonl",)
-    evaluator.suites.drop_earlier("broken.jsonl")
+        admin.suites.adopt("broken.jsonl", "documents")
+    assert admin.suites.earlier_files() == ("broken.jsonl",)
+    admin.suites.drop_earlier("broken.jsonl")
     assert list(folder.iterdir()) == []
     (entry, *_) = opened.catalog.audit.entries(action=AuditAction.SUITE_CHANGED, limit=9)
     assert (entry.subject, entry.details) == ("broken.jsonl", {"deleted": True})

@@ -9,6 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 from assistant.access import OPERATOR
 from assistant.store.suite_types import StoredSuite
+from assistant.store.types import AuditAction
 from tests.ui.web.test_suites import CSV, LEAVE, document_id
 from ui.measuring import suites_root
 from ui.web.components import passage_picker
@@ -211,6 +212,9 @@ def test_a_selection_that_is_not_there_is_said(
 def test_pages_are_found_by_their_words(app: AppTest, opened: Resources) -> None:
     make_suite(app)
     press(app, "Add a question")
+    app.run()
+    opened_first = opened.catalog.audit.entries(action=AuditAction.OPENED, limit=9)
+    assert len(opened_first) == 1  # the first document stands there to be picked from
     box(app, "Find the document").set_value("handbook").run()
     pages = box(app, "Page (")
     assert pages.label == "Page (6 of 6)"

@@ -61,7 +61,7 @@ def draw_comparison(evaluations: OwnEvaluations, run: Run, runs: Sequence[Run], 
     _draw_suite(comparison.suites[suite])
     st.download_button(
         "Download the comparison",
-        data=lambda: comparison_to_html(comparison).encode(),
+        data=lambda: comparison_to_html(evaluations.compare(others[chosen], run)).encode(),
         file_name=f"plinth-{others[chosen].id}-{run.id}.html",
         mime="text/html",
         icon=":material/download:",

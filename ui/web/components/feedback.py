@@ -13,9 +13,9 @@ from ui.web.services.conversations import OwnConversations
 
 THUMBS = (Feedback.UNHELPFUL, Feedback.HELPFUL)
 SHARED = (
-    "If you send it, your question, this answer and your note are shown to reviewers, without your "
-    "name; of the answer only what they may read themselves. They may make a test question of it, "
-    "which stays when you delete the conversation."
+    "If you send it, your question, also as it was understood after earlier ones, this answer and "
+    "your note are shown to reviewers, without your name; of the answer only what they may read "
+    "themselves. They may make a test question of it, which stays when you delete the conversation."
 )
 STATES = {
     ReviewState.WAITING: "It waits for a reviewer.",

@@ -13,6 +13,7 @@ from assistant.types import DocumentId
 from ui.web.components.scripted import scripted_component
 from ui.web.desk import Desk, SignedOutError
 from ui.web.routes import file_address
+from ui.web.sessions import documents_state
 from ui.web.shown_text import plain
 from ui.web.suite_state import CaseDraft, Selection
 
@@ -31,6 +32,7 @@ def draw_picker(desk: Desk, draft: CaseDraft) -> None:
     except UnknownNameError:
         st.warning("The document was deleted just now, or you may not read it any more.")
         return
+    documents_state().note_read(desk, detail.summary)
     index = _chosen_page(draft, detail)
     if index is None:
         return

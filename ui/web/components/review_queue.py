@@ -5,12 +5,14 @@ from __future__ import annotations
 import streamlit as st
 
 from assistant.errors import UnknownNameError
+from assistant.reply_json import document_ids
 from assistant.store.review_types import Problem, Review, ReviewState, ReviewSummary
 from assistant.store.suite_types import StoredSuite
 from ui.web.components.reply import place, sentences_markdown
 from ui.web.components.trail import PROBLEMS, trail
 from ui.web.desk import Desk
 from ui.web.services.reviews import ReviewDesk
+from ui.web.services.suites import OwnSuites
 from ui.web.shown_text import plain, shortened
 from ui.web.stylesheet import OPENS
 from ui.web.suite_state import CaseDraft, SuitesState
@@ -47,7 +49,7 @@ def draw_reviews(desk: Desk, state: SuitesState) -> None:
 
 
 def _draw_row(state: SuitesState, summary: ReviewSummary) -> None:
-    question = summary.question or "(its conversation was deleted)"
+    question = summary.question or "(taken back, or deleted with its conversation)"
     with st.container(gap=None):
         st.button(
             plain(shortened(question, QUESTION_CHARS)),
@@ -91,7 +93,7 @@ def _draw_review(desk: Desk, state: SuitesState, review: Review) -> None:
 def draw_what_was_said(review: Review) -> None:
     """Draw question, answer with its evidence, and the note, as far as the reviewer may see it."""
     if review.reply is None or review.summary.question is None:
-        st.info("The conversation was deleted, and question and answer with it.")
+        st.info("It was taken back, or its conversation deleted: question and answer are gone.")
         return
     reply = review.reply
     with st.container(border=True):
@@ -128,7 +130,7 @@ def _draw_ways_out(desk: Desk, state: SuitesState, review: Review) -> None:
                     type="primary",
                     icon=":material/edit:",
                     on_click=state.write,
-                    args=(draft_of(listed[name], review),),
+                    args=(draft_of(desk.suites, listed[name], review),),
                 )
         else:
             st.caption("There is no suite that you may see. Begin one in the section Suites first.")
@@ -153,11 +155,17 @@ def _draw_ways_out(desk: Desk, state: SuitesState, review: Review) -> None:
     )
 
 
-def draft_of(suite: StoredSuite, review: Review) -> CaseDraft:
-    """Return the case that is to be made of feedback: what was understood, and what was right."""
-    reply = review.reply or {}
-    question = reply.get("resolved_question") or review.summary.question or ""
+def draft_of(suites: OwnSuites, suite: StoredSuite, review: Review) -> CaseDraft:
+    """Return the case that is to be made of feedback: what was understood, and what was right.
+
+    What other collections' documents say is not put into the suite: its readers may not read them.
+    """
+    reply, question = review.reply or {}, review.summary.question or ""
     is_right = review.summary.problem is Problem.EVIDENCE and not review.has_hidden
+    if reply and suites.holds_all(suite.suite_id, document_ids(reply)):
+        question = reply.get("resolved_question") or question
+    else:
+        is_right = False
     return CaseDraft(
         suite=suite,
         review_id=review.summary.review_id,

@@ -73,12 +73,16 @@ def draw_run(
         draw_comparison(evaluations, run, runs, name)
     st.subheader("Questions")
     chosen = _chosen_outcomes(counts, state)
-    _draw_cases(evaluations, state, [judged for judged in cases if judged.outcome in chosen])
+    chosen_cases = [judged for judged in cases if judged.outcome in chosen]
+    _draw_cases(evaluations, state, run, chosen_cases)
 
 
 def _draw_download(evaluations: OwnEvaluations, results: RunResults) -> None:
     def page() -> bytes:
-        cases = {name: evaluations.readable_cases(of) for name, of in results.cases.items()}
+        cases = {
+            name: evaluations.readable_cases(results.report.run, of)
+            for name, of in results.cases.items()
+        }
         return run_to_html(results.report, cases).encode()
 
     st.download_button(
@@ -155,7 +159,7 @@ def _chosen_outcomes(counts: Mapping[Outcome, int], state: EvaluateState) -> fro
 
 
 def _draw_cases(
-    evaluations: OwnEvaluations, state: EvaluateState, cases: Sequence[JudgedCase]
+    evaluations: OwnEvaluations, state: EvaluateState, run: Run, cases: Sequence[JudgedCase]
 ) -> None:
     if not cases:
         st.success("No question went this way.", icon=":material/check:")
@@ -163,7 +167,7 @@ def _draw_cases(
     n_pages = -(-len(cases) // PAGE)
     state.page_index = min(state.page_index, n_pages - 1)
     first = state.page_index * PAGE
-    for judged in evaluations.readable_cases(cases[first : first + PAGE]):
+    for judged in evaluations.readable_cases(run, cases[first : first + PAGE]):
         draw_case(judged)
     if n_pages == 1:
         return

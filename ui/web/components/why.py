@@ -66,6 +66,7 @@ def draw_why(reply: Mapping[str, Any], *, key: str, on_again: Callable[[], None]
         )
         model = reply["model"]
         st.caption(
-            f"{plain(model['generator'])}, prompt {plain(model['prompt_version'])}, index "
-            f"{reply['index_generation']}, confidence {reply['confidence']:.2f}"
+            # Not the index generation: it counts what others add, too.
+            f"{plain(model['generator'])}, prompt {plain(model['prompt_version'])}, confidence "
+            f"{reply['confidence']:.2f}"
         )

@@ -136,6 +136,7 @@ class _Record:
             self._open_questions.end(self._question, status=status, shown=run.shown)
             return
         held = reply_to_json(reply)
-        turn_id = self._store(held)
         shown = run.shown | document_ids(held)
+        self._open_questions.add_shown(self._question, shown)  # before it can be read
+        turn_id = self._store(held)
         self._open_questions.end(self._question, status=held["status"], shown=shown, turn=turn_id)

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from assistant.access import Person, Who
-from assistant.errors import AssistantError
+from assistant.access import Person, ReadableSet, Who
+from assistant.errors import AssistantError, UnknownNameError
 from assistant.reply_json import document_ids, without_documents
 from assistant.store.catalog import Catalog
 from assistant.store.types import AuditAction
@@ -21,7 +21,9 @@ from ui.web.evaluating import EvaluationProgress, Evaluations
 class OwnEvaluations:
     """The runs of a server, for the person who asks.
 
-    Runs are seen by all who may evaluate; of their replies only what the person may read.
+    Runs are seen, under way or done, by who may read what they saw; what came right tells what
+    stands in a document, even where its text is left out. Whether that is so is asked at every
+    call: a page may have been drawn before a grant was taken back.
 
     Args:
         who: Who asks, as of now.
@@ -35,25 +37,18 @@ class OwnEvaluations:
         self._catalog = catalog
 
     def runs(self) -> Sequence[Run]:
-        """Return the runs that saw no more than the person may read, oldest first.
-
-        What came right tells what stands in a document, even where its text is left out.
-        """
+        """Return the runs that saw no more than the person may read, oldest first."""
         readable = self._who().readable
-        return [
-            run
-            for run in list_runs(self._evaluations.runs)
-            if readable.everything or run.plan["subject"].get("readable") == readable.fingerprint
-        ]
+        return [run for run in list_runs(self._evaluations.runs) if _sees(readable, run.readable)]
 
     def subject(self) -> Mapping[str, Any]:
         """Return what decides the replies at the moment."""
         return self._evaluations.subject(self._who().readable)
 
     def snapshots(self) -> tuple[EvaluationProgress, ...]:
-        """Return how far the evaluations of this server are; see there."""
-        self._who()
-        return self._evaluations.snapshots()
+        """Return how far the evaluations of this server are that the person may see; see there."""
+        readable = self._who().readable
+        return tuple(one for one in self._evaluations.snapshots() if _sees(readable, one.readable))
 
     def start(self, suite: Suite, *, sample: int | None, seed: int = 0) -> str:
         """Begin a run, or continue the latest stopped one that measures the same; see there."""
@@ -71,14 +66,14 @@ class OwnEvaluations:
         self._catalog.audit.note(person.name, AuditAction.EVALUATED, run=run_id)
 
     def stop(self, run_id: str) -> None:
-        """Stop a run if it is under way."""
-        self._who()
-        self._evaluations.stop(run_id)
+        """Stop a run if it is under way, and the person may see it."""
+        if any(one.run_id == run_id for one in self.snapshots()):
+            self._evaluations.stop(run_id)
 
     def forget(self, run_id: str) -> None:
-        """Forget an evaluation if it is done, and with it why it ended."""
-        self._who()
-        self._evaluations.forget(run_id)
+        """Forget an evaluation if it is done, and the person may see it, with why it ended."""
+        if any(one.run_id == run_id for one in self.snapshots()):
+            self._evaluations.forget(run_id)
 
     def readable_reply(self, reply: Mapping[str, Any]) -> dict[str, Any]:
         """Return a stored reply without what the person may not read."""
@@ -86,9 +81,13 @@ class OwnEvaluations:
         ids = document_ids(reply)
         return without_documents(reply, ids - self._catalog.readable_ids(ids, readable))
 
-    def readable_cases(self, cases: Iterable[JudgedCase]) -> tuple[JudgedCase, ...]:
-        """Return judged cases without what the person may not read of their replies."""
-        self._who()
+    def readable_cases(self, run: Run, cases: Iterable[JudgedCase]) -> tuple[JudgedCase, ...]:
+        """Return judged cases of a run without what the person may not read of their replies.
+
+        Raises:
+            UnknownNameError: there is no such run that the person may see.
+        """
+        self._require(run)
         return tuple(
             replace(one, reply=None if one.reply is None else self.readable_reply(one.reply))
             for one in cases
@@ -99,8 +98,10 @@ class OwnEvaluations:
 
         Raises:
             RunError: they have no answered case in common, or one is damaged.
+            UnknownNameError: there is no such run that the person may see.
         """
-        self._who()
+        self._require(left)
+        self._require(right)
         comparison = compare_runs(left, right)
         return replace(
             comparison,
@@ -117,6 +118,10 @@ class OwnEvaluations:
             right_reply=self.readable_reply(flip.right_reply),
         )
 
+    def _require(self, run: Run) -> None:
+        if not _sees(self._who().readable, run.readable):
+            raise UnknownNameError(f"there is no run {run.id!r}; reload the page")
+
     def _still(self, person: Person) -> Callable[[], bool]:
         """Return what tells whether this person may still read the same, and evaluate."""
 
@@ -127,3 +132,8 @@ class OwnEvaluations:
                 return False
 
         return may_go_on
+
+
+def _sees(readable: ReadableSet, fingerprint: str | None) -> bool:
+    """Tell whether who may read this may see what was asked with that fingerprint's rights."""
+    return readable.everything or fingerprint == readable.fingerprint

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -177,6 +177,12 @@ class OwnSuites:
         in_it = readable.within(suite.collection_id)
         return self._catalog.find_documents(in_it, text=text, limit=limit)
 
+    def holds_all(self, suite_id: int, ids: Iterable[str]) -> bool:
+        """Tell whether all these documents are of the suite's collection."""
+        readable, wanted = self._who().readable, frozenset(ids)
+        in_it = readable.within(self._suites.suite(suite_id, readable).collection_id)
+        return self._catalog.readable_ids(wanted, in_it) == wanted
+
     def pick(
         self, document_id: DocumentId, page_index: int, start: int, end: int, shown: str
     ) -> Passage:
@@ -211,13 +217,16 @@ class OwnSuites:
     # Files from when suites were files
 
     def earlier_files(self) -> tuple[str, ...]:
-        """Return the names of suites that were uploaded as files and belong to no collection."""
-        self._who()
-        return self._earlier.names()
+        """Return the names of suites that were uploaded as files and belong to no collection.
+
+        Nobody knows what they quote: who may not read everything sees none.
+        """
+        return self._earlier.names() if self._who().readable.everything else ()
 
     def adopt(self, file_name: str, collection: str) -> StoredSuite:
         """Move such a file into the catalog; see `import_file`."""
         person = self._who()
+        self._require_earlier(file_name)
         file = self._earlier.load(file_name)
         stored = self._import(person, file, suite_name(file_name), collection)
         self._earlier.delete(file_name)
@@ -227,11 +236,16 @@ class OwnSuites:
         """Delete such a file.
 
         Raises:
-            SuiteError: there is none of this name.
+            UnknownNameError: there is none of this name that the person may see.
         """
         person = self._who()
+        self._require_earlier(file_name)
         self._earlier.delete(file_name)
         self._catalog.audit.note(person.name, AuditAction.SUITE_CHANGED, file_name, deleted=True)
+
+    def _require_earlier(self, file_name: str) -> None:
+        if file_name not in self.earlier_files():
+            raise UnknownNameError(f"no suite {file_name!r}; reload the page")
 
     def _import(self, person: Person, file: Suite, name: str, collection: str) -> StoredSuite:
         return import_suite(

@@ -27,9 +27,7 @@ def draw() -> None:
             st.warning("There is no such document. It was deleted, or you may not read it.")
             return
         state = documents_state()
-        if detail.summary.document_id not in state.noted:  # not again with every page turned
-            desk.documents.note_read(detail.summary)
-            state.noted.add(detail.summary.document_id)
+        state.note_read(desk, detail.summary)
         draw_document(desk, state, detail, _shown_page(), on_turn=_turn)
 
 
