@@ -92,6 +92,19 @@ _SCAN_OF_PAGE = and_(
 )
 
 
+def _pages_of(document_id: DocumentId, readable: ReadableSet) -> Select[*tuple[Any, ...]]:
+    """Select the pages of all versions of a document, if it may be read."""
+    return (
+        select(PageRow, ContentRow, VersionRow.ordinal, ScannedPageRow)
+        .select_from(PageRow)
+        .join(ContentRow)
+        .join(VersionRow)
+        .join(DocumentRow)
+        .outerjoin(ScannedPageRow, _SCAN_OF_PAGE)
+        .where(DocumentRow.id == document_id, queries.readable_document(readable))
+    )
+
+
 @contextmanager
 def open_catalog(data_dir: Path) -> Iterator[Catalog]:
     """Open the catalog of a data dir for reading; a new data dir is an empty corpus.
@@ -268,7 +281,7 @@ class Catalog:
                 message = f"no document {document_id!r}; `plinth docs list` shows the ids"
                 raise UnknownNameError(message)
             versions = session.execute(
-                select(ContentRow.sha256, ContentRow.id, VersionRow.added_at)
+                select(ContentRow.sha256, VersionRow.ordinal, ContentRow.id, VersionRow.added_at)
                 .join(VersionRow)
                 .where(VersionRow.document_id == document_id)
                 .order_by(VersionRow.ordinal)
@@ -287,8 +300,13 @@ class Catalog:
             return DocumentDetail(
                 summary=summary(found),
                 versions=tuple(
-                    DocumentVersion(version=Version(sha256), content_id=content_id, added_at=added)
-                    for sha256, content_id, added in versions
+                    DocumentVersion(
+                        version=Version(sha256),
+                        ordinal=ordinal,
+                        content_id=content_id,
+                        added_at=added,
+                    )
+                    for sha256, ordinal, content_id, added in versions
                 ),
                 pages=tuple(
                     StoredPage(
@@ -350,26 +368,45 @@ class Catalog:
         Raises:
             UnknownNameError: no such chunk in a version of a document that the reader may see.
         """
-        selection = (
-            select(PageRow, ContentRow, ScannedPageRow)
-            .join(ContentRow)
-            .join(ChunkRow)
-            .join(VersionRow)
-            .join(DocumentRow)
-            .outerjoin(ScannedPageRow, _SCAN_OF_PAGE)
+        selection = _pages_of(document_id, readable).where(
+            select(ChunkRow.id)
             .where(
                 ChunkRow.id == chunk_id,
-                DocumentRow.id == document_id,
-                queries.readable_document(readable),
+                ChunkRow.content_id == PageRow.content_id,
+                ChunkRow.page_index == PageRow.page_index,
             )
-            .limit(1)
+            .exists()
         )
+        missing = f"no passage {chunk_id} in document {document_id!r}; it may be deleted"
+        return self._cited_page(selection, missing)
+
+    def page(
+        self, document_id: DocumentId, ordinal: int, page_number: int, readable: ReadableSet
+    ) -> CitedPage:
+        """Return a page of a version of a document, counted within that document only.
+
+        Args:
+            document_id: The document.
+            ordinal: Of the version, from 1.
+            page_number: 1-based physical page.
+            readable: What the reader may see.
+
+        Raises:
+            UnknownNameError: no such page in a version of a document that the reader may see.
+        """
+        selection = _pages_of(document_id, readable).where(
+            VersionRow.ordinal == ordinal, PageRow.page_number == page_number
+        )
+        missing = f"no page {page_number} in version {ordinal} of document {document_id!r}"
+        return self._cited_page(selection, missing)
+
+    def _cited_page(self, selection: Select[*tuple[Any, ...]], missing: str) -> CitedPage:
+        newest = selection.order_by(VersionRow.ordinal.desc()).limit(1)
         with self._database.reading() as session:
-            found = session.execute(selection).one_or_none()
+            found = session.execute(newest).one_or_none()
             if found is None:
-                message = f"no passage {chunk_id} in document {document_id!r}; it may be deleted"
-                raise UnknownNameError(message)
-            page, content, scan = found
+                raise UnknownNameError(missing)
+            page, content, ordinal, scan = found
             return CitedPage(
                 page=StoredPage(
                     page_index=page.page_index,
@@ -378,6 +415,7 @@ class Catalog:
                     scan_confidence=None if scan is None else scan.confidence,
                 ),
                 version=Version(content.sha256),
+                ordinal=ordinal,
                 media_type=content.media_type,
                 scan=None if scan is None else page_scan(scan.confidence, scan.words),
             )

@@ -196,6 +196,8 @@ class CitedPage:
     page: StoredPage
     version: Version
     """Of the document, by which its bytes are found."""
+    ordinal: int
+    """Of that version among the document's, from 1; of the newest where it came again."""
     media_type: str
     scan: PageScan | None = None
     """Where the words of the page stand, if they were read from a picture."""
@@ -206,6 +208,8 @@ class DocumentVersion:
     """One version of a document; the newest answers."""
 
     version: Version
+    ordinal: int
+    """Among the document's versions, from 1."""
     content_id: int
     added_at: str
 

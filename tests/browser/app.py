@@ -228,13 +228,18 @@ def turn_to_section(page: Page, name: str) -> None:
     wait_until_settled(page)
 
 
-def begin_suite(page: Page, name: str) -> None:
-    """Make an empty suite in the section Suites, and open it."""
+def begin_suite(page: Page, name: str, collection: str = "sample") -> None:
+    """Make an empty suite of a collection in the section Suites, and open it."""
     box = page.get_by_label("Name of the suite")
     page.get_by_text("Add a suite", exact=True).wait_for()
     if not box.is_visible():
         page.get_by_text("Add a suite", exact=True).click()
     box.fill(name)
+    # Other tests add collections, which may be offered first.
+    box.press("Tab")
+    choice = page.get_by_role("combobox", name="Questions about the documents of")
+    choice.fill(collection)
+    choice.press("Enter")
     page.get_by_role("button", name="Make it").click()
     page.get_by_role("button", name="Add a question").wait_for()
 

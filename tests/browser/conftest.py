@@ -18,11 +18,13 @@ from playwright.sync_api import (
     Request,
     expect,
 )
+from playwright.sync_api import Error as PlaywrightError
 
 from assistant.access import Role
 from evals.suites import SAMPLE
 from tests.browser.app import (
     STEP_MS,
+    TRY_MS,
     RunningApp,
     ask,
     chromium,
@@ -60,6 +62,24 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if item.path.is_relative_to(HERE):
             item.add_marker(pytest.mark.browser)
             item.add_marker(pytest.mark.model)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> None:
+    """Tell with a failure what its pages showed: it may have needed a machine as busy."""
+    browser = getattr(item, "funcargs", {}).get("browser")
+    if call.when == "call" and call.excinfo is not None and browser is not None:
+        for context in browser.contexts:
+            _tell_pages(context, call.excinfo.value)
+
+
+def _tell_pages(context: BrowserContext, error: BaseException) -> None:
+    for page in context.pages:
+        try:
+            shown = page.locator("body").aria_snapshot(timeout=TRY_MS)
+        except PlaywrightError as unknown:
+            shown = str(unknown)
+        error.add_note(f"{page.url} showed:\n{shown}")
 
 
 @dataclass
@@ -196,6 +216,9 @@ def visit(
     visitor = Visitor(app, context)
     try:
         yield visitor
+    except Exception as error:
+        _tell_pages(context, error)
+        raise
     finally:
         context.close()
     assert visitor.foreign == []

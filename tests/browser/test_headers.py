@@ -14,7 +14,7 @@ PLACES = {
     "/_stcore/health": 200,
     "/plinth/health": 200,
     "/plinth/documents/none/versions/none": 404,
-    "/plinth/documents/none/passages/1.png?start=0&end=1": 404,
+    "/plinth/documents/none/versions/1/pages/1.png?start=0&end=1": 404,
     "/media/none.png": 404,
 }
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import mimetypes
-from collections.abc import Callable, Iterator
-from functools import partial
+import re
+from collections.abc import Iterator
 from pathlib import PurePosixPath
 from urllib.parse import quote as percent_encoded
 
@@ -22,9 +22,8 @@ from starlette.routing import Route
 
 from assistant.errors import UnknownNameError
 from assistant.inert import visible
-from assistant.types import ChunkId, DocumentId, Version
+from assistant.types import DocumentId, Version
 from ingest.errors import RejectedFileError
-from ingest.page_picture import PagePicture
 from ui.web import resources
 from ui.web.access_rules import (
     AUDIT_PATH,
@@ -41,6 +40,8 @@ from ui.web.services.monitoring import state_of
 
 INLINE = frozenset({PDF, "text/plain"})
 """Media types a browser may show itself; everything else is downloaded, never run here."""
+_SMALL_NUMBER = re.compile("[0-9]{1,9}")
+"""A place within a document; what is longer, no database and no text holds."""
 
 
 def desk_of(request: Request) -> Desk:
@@ -56,16 +57,16 @@ def file_address(document_id: str, version: str, page_number: int | None = None)
     return f"{DOCUMENTS_PATH}/{percent_encoded(document_id)}/versions/{version}{at}"
 
 
-def picture_address(document_id: str, chunk_id: str, start: int, end: int) -> str:
-    """Return the address of the picture of the PDF page a citation points into, marked."""
-    where = f"{DOCUMENTS_PATH}/{percent_encoded(document_id)}/passages/{chunk_id}.png"
-    return f"{where}?start={start}&end={end}"
+def picture_address(
+    document_id: str, ordinal: int, page_number: int, start: int = 0, end: int = 0
+) -> str:
+    """Return the address of the picture of a PDF's page, with a passage marked.
 
-
-def page_address(document_id: str, version: str, page_number: int) -> str:
-    """Return the address of the picture of a PDF's page."""
-    where = f"{DOCUMENTS_PATH}/{percent_encoded(document_id)}/versions/{version}"
-    return f"{where}/pages/{page_number}.png"
+    Everything in it is counted within the document: it tells nothing of others.
+    """
+    where = f"{DOCUMENTS_PATH}/{percent_encoded(document_id)}/versions/{ordinal}"
+    marked = f"?start={start}&end={end}" if end > start else ""
+    return f"{where}/pages/{page_number}.png{marked}"
 
 
 def build_routes() -> list[Route]:
@@ -76,10 +77,9 @@ def build_routes() -> list[Route]:
         Route(METRICS_PATH, metrics),
         Route(f"{DOCUMENTS_PATH}/{{document_id}}/versions/{{version}}", document_file),
         Route(
-            f"{DOCUMENTS_PATH}/{{document_id}}/versions/{{version}}/pages/{{page_number:int}}.png",
-            whole_page_picture,
+            f"{DOCUMENTS_PATH}/{{document_id}}/versions/{{ordinal}}/pages/{{page}}.png",
+            page_picture,
         ),
-        Route(f"{DOCUMENTS_PATH}/{{document_id}}/passages/{{chunk_id:int}}.png", page_picture),
         Route(AUDIT_PATH, audit_log),
         Route(AUDIT_TABLE_PATH, audit_table),
     ]
@@ -133,20 +133,20 @@ async def document_file(request: Request) -> Response:
 async def page_picture(request: Request) -> Response:
     """Send a page of a PDF as a picture, with a passage marked."""
     documents = desk_of(request).documents
-    document_id = DocumentId(request.path_params["document_id"])
-    chunk_id = ChunkId(request.path_params["chunk_id"])
-    try:
-        start, end = (int(request.query_params.get(name, "0")) for name in ("start", "end"))
-    except ValueError:
+    given = {"start": "0", "end": "0", **request.query_params, **request.path_params}
+    places = [given[name] for name in ("ordinal", "page", "start", "end")]
+    if not all(map(_SMALL_NUMBER.fullmatch, places)):
         return _not_found()
-    return await _picture(partial(documents.draw_cited, document_id, chunk_id, start, end))
-
-
-async def whole_page_picture(request: Request) -> Response:
-    """Send a page of a PDF as a picture."""
-    documents, params = desk_of(request).documents, request.path_params
-    document_id, version = DocumentId(params["document_id"]), Version(params["version"])
-    return await _picture(partial(documents.draw_page, document_id, version, params["page_number"]))
+    document_id = DocumentId(given["document_id"])
+    try:
+        picture = await run_in_threadpool(documents.draw_page, document_id, *map(int, places))
+    except UnknownNameError:
+        return _not_found()
+    except RejectedFileError as error:
+        return PlainTextResponse(error.detail, 422)
+    # Asked for anew each time: what was readable may not be any more.
+    headers = {"Cache-Control": "private, no-cache", "X-Boxes": str(picture.n_boxes)}
+    return Response(picture.png, media_type="image/png", headers=headers)
 
 
 async def audit_log(request: Request) -> Response:
@@ -167,18 +167,6 @@ def _download(lines: Iterator[bytes], name: str, media_type: str) -> Response:
         "Cache-Control": "no-store",
     }
     return StreamingResponse(lines, media_type=media_type, headers=headers)
-
-
-async def _picture(draw: Callable[[], PagePicture]) -> Response:
-    try:
-        picture = await run_in_threadpool(draw)
-    except UnknownNameError:
-        return _not_found()
-    except RejectedFileError as error:
-        return PlainTextResponse(error.detail, 422)
-    # Asked for anew each time: what was readable may not be any more.
-    headers = {"Cache-Control": "private, no-cache", "X-Boxes": str(picture.n_boxes)}
-    return Response(picture.png, media_type="image/png", headers=headers)
 
 
 def _not_found() -> Response:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -317,6 +318,39 @@ def test_cited_page_is_the_one_that_holds_the_passage(corpus: Corpus) -> None:
     assert (cited.version, cited.media_type) == (PAY.key.sha256, "text/csv")
 
 
+def pages_through(catalog: Catalog, document_id: DocumentId, readable: ReadableSet) -> list[str]:
+    """The texts of the pages of a document that can be addressed."""
+    found = []
+    for ordinal in range(4):
+        for number in range(4):
+            with suppress(UnknownNameError):
+                found.append(catalog.page(document_id, ordinal, number, readable).page.text)
+    return found
+
+
+@every_reader
+def test_pages_open_to_who_may_read_their_document(corpus: Corpus, reader: str) -> None:
+    texts = {
+        "plan": ["Plan of the board.", "Its second page.\nIts last line."],
+        "leave": ["Old leave.", "New leave."],
+        "pay": ["Pay of the board."],
+        "secret": ["Shared words."],
+        "open": ["Shared words."],
+    }
+    for name, document_id in corpus.ids.items():
+        expected = texts[name] if name in READERS[reader] else []
+        assert pages_through(corpus.catalog, document_id, corpus.readers[reader]) == expected
+
+
+def test_a_citation_names_its_version_as_counted_in_its_document(corpus: Corpus) -> None:
+    (leave,) = corpus.chunks("leave").values()
+    cited = corpus.catalog.cited_page(corpus.ids["leave"], leave, OPERATOR)
+    assert cited.ordinal == 2
+    assert corpus.catalog.page(corpus.ids["leave"], 2, 1, OPERATOR) == cited
+    detail = corpus.catalog.document(corpus.ids["leave"], OPERATOR)
+    assert [one.ordinal for one in detail.versions] == [1, 2]
+
+
 def test_citation_of_an_earlier_version_stays_open(writer: CatalogWriter) -> None:
     writer.publish(batch("docs", {"a.txt": OLD}))
     (document,) = writer.catalog.list_documents(OPERATOR)
@@ -338,7 +372,7 @@ def test_citation_of_a_version_that_came_again_opens(writer: CatalogWriter) -> N
     (document,) = writer.catalog.list_documents(OPERATOR)
     _, (live,) = writer.catalog.live_chunk_ids(OPERATOR)
     cited = writer.catalog.cited_page(document.document_id, ChunkId(int(live)), OPERATOR)
-    assert cited.page.text == "Old leave."
+    assert (cited.page.text, cited.ordinal) == ("Old leave.", 3)
     detail = writer.catalog.document(document.document_id, OPERATOR)
     assert [one.version for one in detail.versions] == [one.key.sha256 for one in (OLD, NEW, OLD)]
 

@@ -123,8 +123,8 @@ def example(path: str) -> str:
     for name, value in (
         ("{document_id}", "d1"),
         ("{version}", "v1"),
-        ("{page_number:int}", "1"),
-        ("{chunk_id:int}", "1"),
+        ("{ordinal}", "1"),
+        ("{page}", "1"),
         ("{job_id:int}", "1"),
         ("{session_id}", "s1"),
         ("{file_id}", "f1"),

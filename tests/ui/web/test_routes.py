@@ -25,13 +25,14 @@ def document(opened: Resources, name: str) -> DocumentSummary:
     return next(one for one in opened.catalog.list_documents(OPERATOR) if one.document == name)
 
 
-def passage(opened: Resources, name: str, words: str) -> tuple[str, int]:
-    """The chunk of a document that holds some words, and where they start on its page."""
-    _, ids = opened.catalog.live_chunk_ids(OPERATOR)
-    for chunk_id, found in opened.catalog.chunks(ids, OPERATOR).items():
-        if found.document.document == name and words in found.chunk.text:
-            return str(chunk_id), found.chunk.span.start + found.chunk.text.index(words)
-    raise AssertionError(words)
+def picture_of(opened: Resources, one: DocumentSummary, words: str) -> str:
+    """The address of the picture of the page that holds some words, with them marked."""
+    detail = opened.catalog.document(one.document_id, OPERATOR)
+    page = next(page for page in detail.pages if words in page.text)
+    assert page.page_number is not None
+    start = page.text.index(words)
+    end = start + len(words)
+    return picture_address(one.document_id, len(detail.versions), page.page_number, start, end)
 
 
 def test_health_says_that_the_models_are_ready(client: TestClient) -> None:
@@ -66,34 +67,45 @@ def test_file_is_shown_where_a_browser_may_and_downloaded_else(
 def test_picture_marks_the_passage(client: TestClient, opened: Resources) -> None:
     one = document(opened, "employee-handbook.pdf")
     quote = "26 working days of paid holiday"
-    chunk_id, start = passage(opened, one.document, quote)
-    reply = client.get(picture_address(one.document_id, chunk_id, start, start + len(quote)))
+    reply = client.get(picture_of(opened, one, quote))
     assert reply.headers["content-type"] == "image/png"
     assert int(reply.headers["x-boxes"]) >= 1
+    reply = client.get(picture_address(one.document_id, 1, 1))
+    assert (reply.headers["content-type"], reply.headers["x-boxes"]) == ("image/png", "0")
 
 
 def test_picture_of_what_is_no_pdf_or_no_place_is_not_found(
     client: TestClient, opened: Resources
 ) -> None:
     one = document(opened, "leave.md")
-    chunk_id, _ = passage(opened, one.document, "25 days")
-    assert client.get(picture_address(one.document_id, chunk_id, 0, 5)).status_code == 404
-    assert client.get(picture_address(one.document_id, "999999", 0, 5)).status_code == 404
-    wrong = f"/plinth/documents/{one.document_id}/passages/{chunk_id}.png?start=x"
-    assert client.get(wrong).status_code == 404
+    assert client.get(picture_address(one.document_id, 1, 1)).status_code == 404
+    one = document(opened, "employee-handbook.pdf")
+    pages = f"/plinth/documents/{one.document_id}/versions"
+    assert client.get(f"{pages}/1/pages/1.png").status_code == 200
+    long = "9" * 5000
+    for wrong in (
+        "2/pages/1.png",
+        "1/pages/0.png",
+        "1/pages/7.png",
+        "1/pages/1.png?start=x",
+        "1/pages/1.png?start=-1",
+        f"1/pages/{long}.png",
+        f"{long}/pages/1.png",
+        f"1/pages/1.png?end={long}",
+    ):
+        assert client.get(f"{pages}/{wrong}").status_code == 404, wrong[:40]
 
 
 def test_nothing_is_sent_of_what_the_asker_may_not_read(
     client: TestClient, opened: Resources, sign_in: SignIn
 ) -> None:
     one = document(opened, "employee-handbook.pdf")
-    chunk_id, start = passage(opened, one.document, "26 working days")
+    picture = picture_of(opened, one, "26 working days")
+    assert client.get(picture).status_code == 200
     sign_in("ann", Role.EMPLOYEE)
     visit(client)
     assert client.get(file_address(one.document_id, one.version)).status_code == 404
-    assert (
-        client.get(picture_address(one.document_id, chunk_id, start, start + 5)).status_code == 404
-    )
+    assert client.get(picture).status_code == 404
 
 
 def test_file_of_a_version_the_document_never_had_is_not_found(

@@ -69,9 +69,8 @@ def test_question_about_a_scan_is_answered_with_the_mark_at_the_right_place(
     assert (citation.document, citation.page_number) == ("ferry.pdf", 2)
     client = visit(TestClient(Starlette(routes=build_routes()), base_url=ORIGIN))
     start = citation.span.start + citation.quote.index(SENTENCE)
-    answer = client.get(
-        picture_address(citation.document_id, citation.chunk_id, start, start + len(SENTENCE))
-    )
+    end = start + len(SENTENCE)
+    answer = client.get(picture_address(citation.document_id, 1, 2, start, end))
     assert answer.headers["X-Boxes"] == str(len(SENTENCE.split()))
     picture = np.asarray(Image.open(io.BytesIO(answer.content)))
     # Paper and noise below it: the mark's colour is yellow all the same.

@@ -12,7 +12,7 @@ from ui.web.components.deletion import confirm_deletion
 from ui.web.components.document_line import describe, read_from_scan
 from ui.web.components.hidden_text import draw_hidden_text
 from ui.web.desk import Desk
-from ui.web.routes import file_address, page_address
+from ui.web.routes import file_address, picture_address
 from ui.web.services.documents import PDF
 from ui.web.services.people import PeopleOffice
 from ui.web.sessions import DocumentsState
@@ -131,7 +131,8 @@ def _draw_page(detail: DocumentDetail, index: int, on_turn: Callable[[int], None
     is_pdf = detail.summary.media_type == PDF and page.page_number is not None
     picture, text = st.tabs(["Page", "Text"]) if is_pdf else (None, st.container())
     if picture is not None and page.page_number is not None:
-        address = page_address(detail.summary.document_id, detail.summary.version, page.page_number)
+        ordinal = detail.versions[-1].ordinal
+        address = picture_address(detail.summary.document_id, ordinal, page.page_number)
         with picture:
             # An address of this server, made of ids and numbers only.
             st.html(f'<img src="{address}" alt="Page {page.page_number}" width="100%">')

@@ -60,11 +60,12 @@ def draw_source(documents: ReadableDocuments, citation: Mapping[str, Any], *, ke
         st.link_button("Open the file", address, icon=":material/open_in_new:")
     # A key of its own, or the page would stay scrolled to where the last one was read.
     with st.container(key=key, gap="small"):
-        if cited.media_type == PDF:
+        number = cited.page.page_number
+        if cited.media_type == PDF and number is not None:
             st.caption(f"“{plain(shortened(citation['quote'], QUOTE_CHARS))}”")
             if cited.scan:
                 st.caption(read_from_scan(cited.scan.confidence))
-            _draw_picture(document_id, citation, cited)
+            _draw_picture(document_id, citation, cited, number)
         else:
             _draw_text(cited.page.text, citation["start"], citation["end"])
         # It also lets the keyboard into this part, which scrolls.
@@ -76,9 +77,11 @@ def draw_source(documents: ReadableDocuments, citation: Mapping[str, Any], *, ke
         )
 
 
-def _draw_picture(document_id: DocumentId, citation: Mapping[str, Any], cited: CitedPage) -> None:
-    start = citation["start"]
-    address = picture_address(document_id, citation["chunk_id"], start, citation["end"])
+def _draw_picture(
+    document_id: DocumentId, citation: Mapping[str, Any], cited: CitedPage, page_number: int
+) -> None:
+    start, end = citation["start"], citation["end"]
+    address = picture_address(document_id, cited.ordinal, page_number, start, end)
     # Where the passage stands in the text is about where it stands on the page.
     top = 100 * start / max(1, len(cited.page.text))
     # An address of this server and a place, made of ids and numbers only.

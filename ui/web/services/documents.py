@@ -98,37 +98,23 @@ class ReadableDocuments:
         self._note(summary, version)
         return path, summary.document, summary.media_type
 
-    def draw_page(self, document_id: DocumentId, version: Version, page_number: int) -> PagePicture:
-        """Return the picture of a PDF's page.
-
-        Raises:
-            UnknownNameError: no such PDF that the person may see.
-            RejectedFileError: the page cannot be drawn.
-        """
-        path, summary = self._file(document_id, version)
-        if summary.media_type != PDF or page_number < 1:
-            raise UnknownNameError(f"there is no PDF of document {document_id!r}")
-        picture = draw_page(
-            path,
-            page_number - 1,
-            quote="",
-            place=0.0,
-            width_px=PICTURE_WIDTH_PX,
-            settings=self._settings,
-        )
-        self._note(summary, version, page=page_number)
-        return picture
-
-    def draw_cited(
-        self, document_id: DocumentId, chunk_id: ChunkId, start: int, end: int
+    def draw_page(
+        self, document_id: DocumentId, ordinal: int, page_number: int, start: int, end: int
     ) -> PagePicture:
-        """Return the picture of the PDF page that a citation points into, the passage marked.
+        """Return the picture of a PDF's page with a passage marked.
+
+        Args:
+            document_id: The document.
+            ordinal: Of its version, from 1.
+            page_number: 1-based.
+            start: Of the passage, in characters of the page's text.
+            end: Behind it. Equal to `start`: nothing is marked.
 
         Raises:
-            UnknownNameError: no such passage of a PDF that the person may see.
+            UnknownNameError: no such page of a PDF that the person may see.
             RejectedFileError: the page cannot be drawn.
         """
-        cited = self.cited_page(document_id, chunk_id)
+        cited = self._catalog.page(document_id, ordinal, page_number, self._who().readable)
         path = self._catalog.original(cited.version)
         if path is None or cited.media_type != PDF:
             raise UnknownNameError(f"there is no PDF of document {document_id!r}")
