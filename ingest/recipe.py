@@ -11,7 +11,7 @@ from ingest.settings import IngestSettings
 from ingest.types import ParsedDocument, RejectReason
 from models.types import EmbedderInfo
 
-PARSER_VERSION = 2
+PARSER_VERSION = 3
 """Raised when equal bytes come to give other pages."""
 ACCEPTANCE_VERSION = 3
 """Raised when files that were rejected come to be taken in; those alone are read again."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,10 @@ import pypdfium2
 import pypdfium2.raw as pdfium_c
 
 from ingest.errors import RejectedFileError
+from ingest.parsing.concealed import without_concealed
 from ingest.parsing.document_builder import DocumentBuilder, check_n_pages
 from ingest.parsing.metadata import iso_date
+from ingest.parsing.pdf_characters import page_characters
 from ingest.parsing.pdf_file import open_pdf
 from ingest.parsing.pdf_glance import glance_at
 from ingest.parsing.pdf_hidden import Drawings, Unseen, find_unseen
@@ -28,7 +31,7 @@ from ingest.parsing.pdf_scans import ScanReader, with_places
 from ingest.parsing.protocol import OnScan, ignore
 from ingest.parsing.sniff import MediaType
 from ingest.settings import IngestSettings
-from ingest.types import ParsedDocument, RejectReason
+from ingest.types import HiddenKind, ParsedDocument, RejectReason
 
 _MAX_OUTLINE_DEPTH = 8
 _MOST_DRAWN_PAGES = 300
@@ -93,14 +96,23 @@ class PdfParser:
 
 def _seen_lines(page: Any, text_page: Any, drawings: Drawings) -> tuple[list[Line], Unseen]:
     """Return the lines of a page without what is not seen, and that."""
-    rotation = page.get_rotation()
+    rotation, characters = page.get_rotation(), page_characters(text_page)
     glance = glance_at(page)
     if glance is not None:
-        lines = read_lines(text_page, rotation, glance=glance)
+        lines = read_lines(text_page, characters, rotation, glance=glance)
         if not glance.is_doubtful:
-            return lines, Unseen()
-    unseen = find_unseen(page, text_page, drawings)
-    return read_lines(text_page, rotation, left_out=unseen.characters), unseen
+            return lines, _with_concealed(Unseen(), characters)
+    unseen = find_unseen(page, text_page, characters, drawings)
+    lines = read_lines(text_page, characters, rotation, left_out=unseen.characters)
+    return lines, _with_concealed(unseen, characters)
+
+
+def _with_concealed(unseen: Unseen, characters: Sequence[str]) -> Unseen:
+    """Add what is written in characters that show nothing; lines leave those out by themselves."""
+    _, concealed = without_concealed("".join(characters))
+    if not concealed:
+        return unseen
+    return replace(unseen, texts=(*unseen.texts, (HiddenKind.CHARACTERS, concealed)))
 
 
 def _remove_unviewed(page: Any) -> None:

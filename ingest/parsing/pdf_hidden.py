@@ -68,20 +68,19 @@ class _Letter:
     is_tiny: bool
 
 
-def find_unseen(page: Any, text_page: Any, drawings: Drawings) -> Unseen:
+def find_unseen(page: Any, text_page: Any, characters: Sequence[str], drawings: Drawings) -> Unseen:
     """Return what is not seen of a page, which must not be drawn by anybody afterwards.
 
     Args:
         page: An open `pypdfium2.PdfPage`.
         text_page: Its `pypdfium2.PdfTextPage`.
+        characters: Of that, one for each place.
         drawings: Of its document.
     """
     suspects = find_suspects(page)
     if not suspects.why and not suspects.has_forms:
         return Unseen()
     handle = calls.address(text_page.raw)
-    codes = [calls.char_code(handle, i) for i in range(pdfium_c.FPDFText_CountChars(text_page.raw))]
-    characters = [chr(code) if code < 0x110000 else "\ufffd" for code in codes]
     letters = list(_letters(handle, characters, suspects))
     kinds = {one.index: HiddenKind.TINY for one in letters if one.is_tiny}
     doubtful = [one for one in letters if not one.is_tiny and one.kind is not HiddenKind.TINY]
@@ -106,7 +105,7 @@ def _letters(handle: int, characters: Sequence[str], suspects: Suspects) -> Iter
     for index, character in enumerate(characters):
         if character in "\r\n":
             line += 1
-        if character.isspace():
+        if not character or character.isspace():
             continue
         text = calls.char_object(handle, index)
         kind = suspects.kind(text)
@@ -179,7 +178,7 @@ def _stretches(characters: Sequence[str], kinds: dict[int, HiddenKind]) -> Itera
     run: list[int] = []
     for index, character in enumerate(characters):
         kind = kinds.get(index)
-        if run and (kind is not kinds[run[0]]) and not (kind is None and character.isspace()):
+        if run and (kind is not kinds[run[0]]) and not (kind is None and not character.strip()):
             yield run
             run = []
         if kind is not None:

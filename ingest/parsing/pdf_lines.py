@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from statistics import median
 from typing import Any, NamedTuple
@@ -66,6 +66,7 @@ class Line:
 
 def read_lines(
     text_page: Any,
+    characters: Sequence[str],
     rotation: int,
     *,
     left_out: frozenset[int] = frozenset(),
@@ -75,31 +76,32 @@ def read_lines(
 
     Args:
         text_page: An open `pypdfium2.PdfTextPage`.
+        characters: Of it, one for each place.
         rotation: Degrees clockwise by which the page is shown turned: 0, 90, 180 or 270.
         left_out: Places of characters in the text page that are none of the lines'.
         glance: Is shown each line.
     """
     raw = text_page.raw
     lines: list[Line] = []
-    for run in _same_line_runs(_runs(raw, rotation, left_out)):
+    for run in _same_line_runs(_runs(raw, characters, rotation, left_out)):
         line = _line(raw, run, glance)
         if line is not None:
             lines.append(line)
     return lines
 
 
-def _runs(raw: Any, rotation: int, left_out: frozenset[int]) -> Iterator[list[_Glyph]]:
+def _runs(
+    raw: Any, characters: Sequence[str], rotation: int, left_out: frozenset[int]
+) -> Iterator[list[_Glyph]]:
     """Yield the stretches of characters between PDFium's line breaks, blanks included."""
     box = pdfium_c.FS_RECTF()
     page, at = calls.address(raw), ctypes.addressof(box)
-    # The calls of every character: looked up once.
-    char_code, loose_box, new = calls.char_code, calls.loose_box, tuple.__new__
+    # The call for every character: looked up once.
+    loose_box, new = calls.loose_box, tuple.__new__
     run: list[_Glyph] = []
-    for index in range(pdfium_c.FPDFText_CountChars(raw)):
-        if index in left_out:
+    for index, character in enumerate(characters):
+        if index in left_out or not character:
             continue
-        code = char_code(page, index)
-        character = chr(code) if code < 0x110000 else "\ufffd"
         if character in "\r\n":
             if run:
                 yield run

@@ -13,17 +13,17 @@ import json
 import logging
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from typing import Any
 
-import pypdfium2.raw as pdfium_c
 from PIL import Image, ImageChops, ImageDraw
 
 from assistant.types import PAGE_UNITS
 from ingest.parsing.confinement import confine, limit_cpu, limit_memory
 from ingest.parsing.input_copy import path_of
 from ingest.parsing.letters import letters
+from ingest.parsing.pdf_characters import page_characters
 from ingest.parsing.pdf_file import open_pdf
 
 MARK = (255, 226, 110)
@@ -129,7 +129,7 @@ def quote_boxes(
         place: Where it starts in the stored text, 0 to 1; chooses among several places.
     """
     wanted = "".join(letter for letter, _ in letters(quote))
-    held = list(letters(_characters(text_page)))
+    held = list(letters(page_characters(text_page)))
     text = "".join(letter for letter, _ in held)
     starts = [match.start() for match in re.finditer(f"(?={re.escape(wanted)})", text)]
     if not wanted or not starts:
@@ -138,13 +138,6 @@ def quote_boxes(
     first, last = held[start][1], held[start + len(wanted) - 1][1]
     n_rects = text_page.count_rects(first, last - first + 1)
     return [text_page.get_rect(index) for index in range(n_rects)]
-
-
-def _characters(text_page: Any) -> Iterator[str]:
-    """Yield the page's characters, each at PDFium's own index."""
-    for index in range(text_page.count_chars()):
-        code = pdfium_c.FPDFText_GetUnicode(text_page, index)
-        yield chr(code) if 0 < code < 0xD800 or 0xDFFF < code < 0x110000 else " "
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from pypdf.generic import NameObject, NumberObject
 from reportlab.lib.colors import Color, black, white
 from reportlab.pdfgen.canvas import Canvas
 
+from ingest.page_picture import draw_page
 from ingest.parsing import pdf as pdf_module
 from ingest.parsing.pdf import PdfParser
 from ingest.parsing.pdf_glance import FEW_OBJECTS
@@ -28,6 +30,7 @@ from tests.ingest.parsing.hidden_pdfs import (
     alone,
     colored,
     ordinary,
+    respelled,
     scan,
     then,
     write_pdf,
@@ -61,6 +64,34 @@ def test_its_visible_twin_is_no_alarm(tmp_path: Path, name: str) -> None:
     document = parsed(TRICKS[name].write(tmp_path / "made.pdf", is_hidden=False))
     assert (document.hidden, document.flags) == ((), ())
     assert SECRET in document.pages[0].text
+
+
+def in_courier(canvas: Canvas) -> None:
+    ordinary(canvas)
+    canvas.setFont("Courier", 11)
+    canvas.drawString(72, 600, SECRET)
+
+
+@pytest.mark.parametrize("is_crowded", [False, True])
+def test_characters_that_show_nothing_are_kept_apart(tmp_path: Path, *, is_crowded: bool) -> None:
+    drawing = then(crowded, in_courier) if is_crowded else in_courier
+    path = respelled(write_pdf(tmp_path / "made.pdf", drawing), lambda one: chr(0xE0000 + ord(one)))
+    document = parsed(path)
+    assert [(one.kind, one.text) for one in document.hidden] == [(HiddenKind.CHARACTERS, SECRET)]
+    assert (document.pages[0].text, document.flags) == (SEEN, ("hidden-text",))
+
+
+def test_characters_beyond_the_first_plane_are_read(tmp_path: Path) -> None:
+    def script(one: str) -> str:
+        return chr(0x1D5BA + ord(one) - ord("a")) if "a" <= one <= "z" else one
+
+    path = respelled(write_pdf(tmp_path / "made.pdf", in_courier), script)
+    document = parsed(path)
+    said = "".join(map(script, SECRET))
+    assert document.pages[0].text == f"{SEEN}\n\n{unicodedata.normalize('NFC', said)}"
+    assert (document.hidden, document.flags) == ((), ())
+    picture = draw_page(path, 0, quote=said, place=1.0, width_px=600, settings=IngestSettings())
+    assert picture.n_boxes == 1
 
 
 def crowded(canvas: Canvas) -> None:
