@@ -124,10 +124,12 @@ def _elsewhere() -> list[str]:
 
     An empty folder is left in /tmp by torch, for what it would compile.
     """
+    # Other programs remove folders meanwhile, which `os.walk` passes over.
     return [
         str(path)
-        for folder in ("/tmp", "/var/tmp", "/dev/shm")
-        for path in Path(folder).rglob("*")
+        for top in ("/tmp", "/var/tmp", "/dev/shm")
+        for folder, _, names in os.walk(top)
+        for path in (Path(folder, name) for name in names)
         if os.getuid() and not path.is_relative_to(WORK) and _is_own_file(path)
     ]
 

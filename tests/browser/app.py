@@ -12,7 +12,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -231,25 +231,37 @@ def turn_to_section(page: Page, name: str) -> None:
 def begin_suite(page: Page, name: str, collection: str = "sample") -> None:
     """Make an empty suite of a collection in the section Suites, and open it."""
     box = page.get_by_label("Name of the suite")
-    page.get_by_text("Add a suite", exact=True).wait_for()
-    if not box.is_visible():
-        page.get_by_text("Add a suite", exact=True).click()
+    _unfold(page, "Add a suite", box)
     box.fill(name)
     # Other tests add collections, which may be offered first.
-    box.press("Tab")
     choice = page.get_by_role("combobox", name="Questions about the documents of")
     choice.fill(collection)
-    choice.press("Enter")
+    page.get_by_role("option", name=collection, exact=True).click()
     page.get_by_role("button", name="Make it").click()
     page.get_by_role("button", name="Add a question").wait_for()
+    page.get_by_text(f"Collection {collection}").first.wait_for()
+
+
+def _unfold(page: Page, name: str, inside: Locator) -> None:
+    """Open what is folded, unless it is open already, until what is inside shows.
+
+    One that opens by itself looks closed for a moment, and a press would close it.
+    """
+    for _ in range(TRIES):
+        page.get_by_text(name, exact=True).wait_for()
+        wait_until_settled(page)
+        if inside.is_visible():
+            return
+        page.get_by_text(name, exact=True).click()
+        with suppress(PlaywrightTimeoutError):
+            inside.wait_for(timeout=TRY_MS)
+    inside.wait_for()
 
 
 def import_suite(page: Page, file: FilePayload) -> None:
     """Import a suite file in the section Suites."""
-    page.get_by_text("Add a suite", exact=True).wait_for()
     tab = page.get_by_role("tab", name="Import a file")
-    if not tab.is_visible():
-        page.get_by_text("Add a suite", exact=True).click()
+    _unfold(page, "Add a suite", tab)
     tab.click()
     page.locator("input[type=file]").set_input_files([file])
 
@@ -280,6 +292,22 @@ def _search(page: Page, box: Locator, words: str, found: Locator) -> None:
         break
     found.wait_for()
     wait_until_settled(page)
+
+
+def press_until_gone(page: Page, button: Locator) -> None:
+    """Press a button that what it does takes away.
+
+    A press in the moment in which a list that changes by itself is drawn anew is lost.
+    """
+    for _ in range(TRIES):
+        wait_until_settled(page)
+        button.click()
+        try:
+            button.wait_for(state="detached", timeout=TRY_MS)
+        except PlaywrightTimeoutError:
+            continue
+        return
+    button.wait_for(state="detached")
 
 
 def select_text(page: Page, text: str) -> None:

@@ -6,7 +6,14 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.app import RunningApp, ask, choose_files, wait_for_reply, wait_until_settled
+from tests.browser.app import (
+    RunningApp,
+    ask,
+    choose_files,
+    press_until_gone,
+    wait_for_reply,
+    wait_until_settled,
+)
 from tests.browser.conftest import Visitor
 from tests.browser.test_accessibility import violations
 
@@ -140,8 +147,7 @@ def test_earlier_batches_leave_the_list_within_reach_of_a_thumb(
     igloo.get_by_role("button", name="Clear").click()
     expect(igloo).to_have_count(0)
     expect(page.get_by_text("yurt.txt.pdf: rejected")).to_be_visible()  # it stays open
-    wait_until_settled(page)
-    page.get_by_role("button", name="Clear all").click()
+    press_until_gone(page, page.get_by_role("button", name="Clear all"))
     expect(page.get_by_text("earlier batch")).to_have_count(0)
     expect(page.get_by_text("tent.txt.pdf: rejected")).to_be_visible()
     for name in names:
